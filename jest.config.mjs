@@ -1,0 +1,36 @@
+/**
+ * One project per package. Sources are tested directly (no build needed), as ES
+ * modules, through the same names that users import.
+ */
+const shared = {
+  rootDir: import.meta.dirname,
+  extensionsToTreatAsEsm: [".ts"],
+  transform: {
+    "^.+\\.ts$": ["@swc/jest", { jsc: { target: "es2023", parser: { syntax: "typescript" } }, sourceMaps: "inline" }],
+  },
+  moduleNameMapper: {
+    "^@millrace/client-sdk/testing$": "<rootDir>/packages/client-sdk/src/testing/index.ts",
+    "^@millrace/([^/]+)$": "<rootDir>/packages/$1/src/index.ts",
+    "^#gen/(.*)\\.js$": "<rootDir>/gen/ts/$1.ts",
+    "^(\\.{1,2}/.*)\\.js$": "$1",
+  },
+};
+
+const project = (displayName, folder) => ({
+  ...shared,
+  displayName,
+  testMatch: [`<rootDir>/${folder}/**/*.test.ts`],
+});
+
+export default {
+  testTimeout: 30_000,
+  cacheDirectory: "<rootDir>/.jest-cache",
+  projects: [
+    project("shared-types", "packages/shared-types/src"),
+    project("client-sdk", "packages/client-sdk/src"),
+    project("server", "packages/server/src"),
+    project("cli", "packages/cli/src"),
+    project("e2e", "e2e/src"),
+    project("scripts", "scripts"),
+  ],
+};

@@ -22,6 +22,7 @@ export {
   HealthDefinition,
 } from "#gen/grpc/health/v1/health.js";
 
+export * from "./codec.js";
 export * from "./reasons.js";
 export * from "./service-definition.js";
 export * from "./service-error.js";

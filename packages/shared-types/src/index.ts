@@ -22,8 +22,12 @@ export {
   HealthDefinition,
 } from "#gen/grpc/health/v1/health.js";
 
-export * from "./codec.js";
+export * from "./checksum.js";
+export * from "./codec/codec.js";
+export * from "./limits.js";
 export * from "./reasons.js";
 export * from "./service-definition.js";
 export * from "./service-error.js";
 export * from "./status-code.js";
+export * from "./status-details.js";
+export * from "./timestamp.js";

@@ -16,7 +16,7 @@ export type PartialMessage<T> = T extends Primitive
   : T extends readonly (infer Item)[]
     ? readonly PartialMessage<Item>[]
     : T extends ReadonlyMap<infer Key, infer Value>
-      ? ReadonlyMap<Key, Value>
+      ? Map<Key, Value>
       : T extends { readonly $case: string }
         ? { [K in keyof T]?: K extends "$case" ? T[K] : PartialMessage<T[K]> } & { readonly $case: T["$case"] }
         : { readonly [K in keyof T]?: PartialMessage<T[K]> };

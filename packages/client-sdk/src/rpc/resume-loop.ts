@@ -1,4 +1,8 @@
-import type { StreamingError } from "../errors.js";
+import { CancelledError, StreamingError, withHistory } from "../errors.js";
+import type { ClientClock, ResumePolicy } from "../options.js";
+import { AttemptLog } from "./attempt-log.js";
+import { backoffMs, spreadRetryAfterMs } from "./backoff.js";
+import { sleep, systemClock } from "./system-clock.js";
 
 /**
  * Decides, for one resumable call, whether and when to try again: the shared core of watches,
@@ -15,9 +19,109 @@ export interface ResumeLoop {
    *
    * @throws {StreamingError} the failure, with all attempts and the position, when it is final:
    *   not retryable, bounds reached, the caller's signal aborted
+   * @throws whatever it was called with, if that is no StreamingError
    */
   waitAfter(error: unknown, position?: string): Promise<void>;
 }
 
 /** Whether a failure may go away by itself: UNAVAILABLE, a lost connection, a cancel that the caller did not cause… */
 export type ShouldResume = (error: StreamingError) => boolean;
+
+export interface ResumeLoopOptions {
+  /** `false`: the first failure is final. Default: the defaults of {@link ResumePolicy}. */
+  readonly policy?: ResumePolicy | false | undefined;
+  /** The caller's: ends the loop, also during a backoff. */
+  readonly signal?: AbortSignal | undefined;
+  /** The client's: aborts when it is closed, with the error that its calls then fail with. */
+  readonly closing?: AbortSignal | undefined;
+  /** Called before each backoff. */
+  readonly onWait?: (error: StreamingError, delayMs: number) => void;
+  readonly clock?: ClientClock | undefined;
+  /** Uniform in [0, 1). Default: Math.random. */
+  readonly random?: (() => number) | undefined;
+}
+
+const DEFAULT_MAX_ELAPSED_MS = 600_000;
+const NEVER: AbortSignal = new AbortController().signal;
+
+/** A loop whose first attempt begins now. */
+export function openResumeLoop(options: ResumeLoopOptions = {}): ResumeLoop {
+  return new PolicyResumeLoop(options);
+}
+
+class PolicyResumeLoop implements ResumeLoop {
+  readonly #options: ResumeLoopOptions;
+  readonly #policy: ResumePolicy | false;
+  readonly #clock: ClientClock;
+  readonly #random: () => number;
+  readonly #signal: AbortSignal;
+  readonly #log: AttemptLog;
+  #failures = 0;
+  #progressedAt: number;
+  #credentialsRenewed = false;
+
+  constructor(options: ResumeLoopOptions) {
+    this.#options = options;
+    this.#policy = options.policy ?? {};
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? Math.random;
+    const { signal, closing } = options;
+    this.#signal = signal && closing ? AbortSignal.any([signal, closing]) : (signal ?? closing ?? NEVER);
+    this.#log = new AttemptLog(this.#clock);
+    this.#progressedAt = this.#clock.now();
+  }
+
+  get attempts(): number {
+    return this.#log.begun;
+  }
+
+  progressed(): void {
+    this.#failures = 0;
+    this.#credentialsRenewed = false;
+    this.#progressedAt = this.#clock.now();
+  }
+
+  async waitAfter(error: unknown, position?: string): Promise<void> {
+    if (!StreamingError.is(error)) throw error;
+    this.#failures++;
+    this.#log.add(error);
+    const history = { attempts: this.#log.failed, position };
+    if (this.#signal.aborted) throw withHistory(this.#aborted(error.method), history);
+    const delayMs = this.#delayAfter(error);
+    if (delayMs === undefined) throw withHistory(error, history);
+    this.#options.onWait?.(error, delayMs);
+    try {
+      await sleep(this.#clock, delayMs, this.#signal);
+    } catch {
+      throw withHistory(this.#aborted(error.method), history);
+    }
+    this.#log.next();
+  }
+
+  /** `undefined`: no further attempt. */
+  #delayAfter(error: StreamingError): number | undefined {
+    const policy = this.#policy;
+    if (policy === false || !this.#isWorthAnother(error, policy.shouldResume)) return undefined;
+    if (this.#failures >= (policy.maxAttempts ?? Infinity)) return undefined;
+    const delayMs =
+      error.retryAfterMs === undefined
+        ? backoffMs(this.#failures, policy.backoff ?? {}, this.#random)
+        : spreadRetryAfterMs(error.retryAfterMs, this.#random);
+    const elapsedMs = this.#clock.now() - this.#progressedAt;
+    return elapsedMs + delayMs > (policy.maxElapsedMs ?? DEFAULT_MAX_ELAPSED_MS) ? undefined : delayMs;
+  }
+
+  #isWorthAnother(error: StreamingError, shouldResume: ShouldResume = (failure) => failure.retryable): boolean {
+    if (error.kind !== "unauthenticated") return shouldResume(error);
+    // New credentials that are refused as well will not get better.
+    const isFirst = !this.#credentialsRenewed;
+    this.#credentialsRenewed = true;
+    return isFirst && error.retryable;
+  }
+
+  #aborted(method: string): StreamingError {
+    const { signal, closing } = this.#options;
+    if (closing?.aborted === true && signal?.aborted !== true) return closing.reason as StreamingError;
+    return new CancelledError("cancelled by the caller", { method, cause: signal?.reason });
+  }
+}

@@ -22,6 +22,8 @@ export interface TransportStatus {
    * refused) or `server` (a status that the server wrote).
    */
   readonly origin: "client" | "transport" | "server";
+  /** What was thrown here, if something was. */
+  readonly cause?: unknown;
 }
 
 /**

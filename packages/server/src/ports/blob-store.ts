@@ -22,12 +22,13 @@ export interface BlobRange {
 export interface StagedBlob extends AsyncDisposable {
   /**
    * Writes `content` at `offset`. Durable only after `sync`. Does not keep `content`.
+   * Writes of separate ranges may run at the same time.
    *
    * @throws ServiceError `QUOTA_EXCEEDED` if the disk is full, `UPLOAD_PREEMPTED` if taken over
    */
   write(offset: number, content: Uint8Array): Promise<void>;
 
-  /** Makes all bytes written so far durable. A failed sync is never retried: the staged blob is then unusable. */
+  /** Makes all bytes whose `write` has resolved durable. A failed sync is never retried: the staged blob is then unusable. */
   sync(): Promise<void>;
 
   /** Drops the bytes at and after `size`. */
@@ -35,13 +36,16 @@ export interface StagedBlob extends AsyncDisposable {
 
   /**
    * Digests of the first `size` bytes. Cheap when they were written in order through this
-   * object; otherwise reads them back once, reporting progress.
+   * object; otherwise reads them back once.
+   *
+   * @throws ServiceError `CORRUPT_DATA` if fewer bytes are staged
    */
   digest(size: number, options: { readonly signal: AbortSignal }): Promise<BlobDigest>;
 
   /**
-   * Makes the staged bytes a blob that is readable under `digest.sha256`, atomically and durably,
-   * and ends the staging. A blob that exists already is kept and the staged bytes are dropped.
+   * Makes the first `digest.size` staged bytes a blob that is readable under `digest.sha256`,
+   * atomically and durably, and ends the staging. If that blob exists already, the content is
+   * stored only once. `digest` is what {@link digest} of this object returned last.
    */
   publish(digest: BlobDigest): Promise<{ readonly deduplicated: boolean }>;
 
@@ -70,7 +74,10 @@ export interface BlobStore extends AsyncDisposable {
    * Bytes of a blob in order, in pieces of at most `chunkBytes`. Every piece has been checked
    * against the checksums of its blocks. Goes on if the blob is deleted meanwhile.
    *
-   * @throws ServiceError `CORRUPT_DATA` if stored bytes no longer match their checksum
+   * The part of `range` beyond the end of the blob is ignored. Reads ahead by one piece at most.
+   *
+   * @throws ServiceError `RESOURCE_NOT_FOUND` if there is no such blob, `CORRUPT_DATA` if stored
+   *   bytes no longer match their checksum, the reason of `signal` once it aborts
    */
   read(
     sha256: string,

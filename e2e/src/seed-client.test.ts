@@ -1,0 +1,54 @@
+import { createHash, randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { stripTypeScriptTypes } from "node:module";
+import * as path from "node:path";
+import * as readline from "node:readline";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+import { expect, it } from "@jest/globals";
+
+import { openSeedClient, type SeedClient, type SeedUploadResponse } from "./support/seed-client.js";
+import { startServerProcess } from "./support/server-process.js";
+import { makeTempDir } from "./support/temp-dir.js";
+
+const SNIPPET = fileURLToPath(new URL("../../tests/seed/node-client.ts.txt", import.meta.url));
+
+interface Snippet {
+  uploadFile(client: SeedClient, filePath: string): Promise<SeedUploadResponse>;
+  downloadFile(client: SeedClient, fileId: string, outputPath: string): Promise<void>;
+}
+
+/** The seed's client code as it stands in the seed; only its imports are given from here. */
+async function loadSnippet(): Promise<Snippet> {
+  const source = await readFile(SNIPPET, "utf8");
+  const body = stripTypeScriptTypes(source.replaceAll(/^import .*$/gm, ""));
+  const given = { createReadStream: fs.createReadStream, createWriteStream: fs.createWriteStream, statSync: fs.statSync, path, readline, console: { log() {} } };
+  // eslint-disable-next-line no-implied-eval -- the point is to run the seed's text unchanged
+  return new Function(...Object.keys(given), `${body}\nreturn { uploadFile, downloadFile };`)(...Object.values(given)) as Snippet;
+}
+
+/** The snippet resolves before its write stream has flushed: wait until the file has all its bytes. */
+async function untilSize(file: string, size: number): Promise<void> {
+  while ((await stat(file)).size < size) await nextTurn();
+}
+
+it("the seed's own Node client uploads a file and downloads it byte for byte", async () => {
+  await using dir = await makeTempDir();
+  await using server = await startServerProcess({ dataDir: path.join(dir.path, "data") });
+  const client = openSeedClient(server.target);
+  const snippet = await loadSnippet();
+  const original = path.join(dir.path, "original.bin");
+  const copy = path.join(dir.path, "copy.bin");
+  const content = randomBytes(5_000_001);
+  await writeFile(original, content);
+
+  const response = await snippet.uploadFile(client, original);
+  expect(response).toMatchObject({ size: content.byteLength, checksum: createHash("sha256").update(content).digest("hex") });
+
+  await snippet.downloadFile(client, response.file_id, copy);
+  await untilSize(copy, content.byteLength);
+  expect(await readFile(copy)).toEqual(content);
+  client.close();
+});

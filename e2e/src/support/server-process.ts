@@ -1,0 +1,65 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../../../packages/server/dist/main.js", import.meta.url));
+const READY = /^millrace ready on (?<host>.+):(?<port>\d+)$/;
+
+/** The server as a process of its own, as an operator runs it. */
+export interface ServerProcess extends AsyncDisposable {
+  readonly port: number;
+  readonly target: string;
+  /** Resident memory, in bytes. */
+  residentBytes(): Promise<number>;
+  /** SIGKILL; resolves when the process is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM; resolves with the exit code after the drain. */
+  terminate(): Promise<number | null>;
+}
+
+export interface ServerProcessOptions {
+  readonly dataDir: string;
+  /** Default 0: any free port. */
+  readonly port?: number;
+}
+
+/** Starts the built server and waits until it says that it can serve. */
+export async function startServerProcess({ dataDir, port = 0 }: ServerProcessOptions): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [MAIN, "--port", String(port), "--data-dir", dataDir, "--log-level", "error"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const exited = once(child, "exit");
+  const actualPort = await readyPort(child, exited);
+  const stop = async (signal: NodeJS.Signals): Promise<number | null> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    await exited;
+    return child.exitCode;
+  };
+  return {
+    port: actualPort,
+    target: `127.0.0.1:${String(actualPort)}`,
+    residentBytes: () => residentBytes(child),
+    kill: async () => void (await stop("SIGKILL")),
+    terminate: () => stop("SIGTERM"),
+    [Symbol.asyncDispose]: async () => void (await stop("SIGKILL")),
+  };
+}
+
+async function readyPort(child: ChildProcess, exited: Promise<unknown>): Promise<number> {
+  if (child.stdout === null) throw new Error("the server's stdout is not piped");
+  const lines = createInterface({ input: child.stdout });
+  const firstLine = once(lines, "line").then(([line]) => String(line));
+  const line = await Promise.race([firstLine, exited.then(() => undefined)]);
+  const match = line === undefined ? null : READY.exec(line);
+  if (match?.groups === undefined) throw new Error(`the server did not become ready: ${String(line)}`);
+  return Number(match.groups["port"]);
+}
+
+async function residentBytes(child: ChildProcess): Promise<number> {
+  const status = await readFile(`/proc/${String(child.pid)}/status`, "utf8");
+  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+  if (kibibytes === undefined) throw new Error("no VmRSS in /proc");
+  return Number(kibibytes) * 1024;
+}

@@ -1,0 +1,21 @@
+/** Where a command writes. Results go to `out`, everything for people to `err`. */
+export interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+  /** Whether `err` is a screen, so that a line can be written over. */
+  readonly isInteractive: boolean;
+  /** Width of the screen in characters. */
+  readonly columns: number;
+}
+
+/** The terminal of this process. */
+export const processTerminal: Terminal = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  get isInteractive() {
+    return process.stderr.isTTY;
+  },
+  get columns() {
+    return process.stderr.columns ?? 80;
+  },
+};

@@ -1,0 +1,82 @@
+import type { Watchdog } from "./watchdog.js";
+import type { WireCall } from "./wire-call.js";
+
+/** Most bytes of responses that a call hands to the transport before the peer has taken them; one message may be larger. */
+export const MAX_UNWRITTEN_BYTES: number = 256 * 1024;
+
+/** What a message costs besides its bytes (frame, callback, write request): bounds the number of tiny ones in flight. */
+const MESSAGE_OVERHEAD_BYTES = 256;
+
+interface Waiter {
+  readonly costBytes: number;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * Writes the responses of one call, several at a time but at most {@link MAX_UNWRITTEN_BYTES}. Waits for
+ * the write callbacks and not for `drain`, which counts messages; fails with the call, because a
+ * cancelled call never calls back.
+ */
+export class ResponseWriter {
+  readonly #wire: WireCall;
+  readonly #stall: Watchdog;
+  #unwrittenBytes = 0;
+  #messages = 0;
+  #waiter: Waiter | undefined;
+  #failure: { readonly reason: unknown } | undefined;
+
+  constructor(wire: WireCall, stall: Watchdog) {
+    this.#wire = wire;
+    this.#stall = stall;
+  }
+
+  /** Messages written so far. */
+  get messages(): number {
+    return this.#messages;
+  }
+
+  /**
+   * Sends `message`. Gives nothing if there was room, else a promise that resolves once it is sent and
+   * rejects with the reason the call ends with. One call at a time.
+   */
+  write(message: Buffer): Promise<void> | undefined {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.reason as Error);
+    const costBytes = message.byteLength + MESSAGE_OVERHEAD_BYTES;
+    if (this.#hasRoomFor(costBytes)) return this.#send(message, costBytes);
+    return this.#untilRoomFor(costBytes).then(() => this.#send(message, costBytes));
+  }
+
+  /** Fails the write that waits and all later ones. */
+  fail(reason: unknown): void {
+    this.#failure ??= { reason };
+    this.#stall.close();
+    this.#waiter?.reject(reason);
+    this.#waiter = undefined;
+  }
+
+  #hasRoomFor(costBytes: number): boolean {
+    return this.#unwrittenBytes === 0 || this.#unwrittenBytes + costBytes <= MAX_UNWRITTEN_BYTES;
+  }
+
+  #untilRoomFor(costBytes: number): Promise<void> {
+    this.#stall.start();
+    return new Promise((resolve, reject) => (this.#waiter = { costBytes, resolve, reject }));
+  }
+
+  #send(message: Buffer, costBytes: number): undefined {
+    this.#unwrittenBytes += costBytes;
+    this.#messages++;
+    this.#wire.send(message, () => this.#onWritten(costBytes));
+  }
+
+  #onWritten(costBytes: number): void {
+    this.#unwrittenBytes -= costBytes;
+    this.#stall.touch();
+    const waiter = this.#waiter;
+    if (waiter === undefined || !this.#hasRoomFor(waiter.costBytes)) return;
+    this.#waiter = undefined;
+    this.#stall.stop();
+    waiter.resolve();
+  }
+}

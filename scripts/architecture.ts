@@ -1,9 +1,7 @@
 import { posix } from "node:path";
 
 import { type Import, importsOf } from "./imports.ts";
-
-/** Sources by their paths from the repository's top folder, with `/`. */
-export type Sources = ReadonlyMap<string, string>;
+import type { Sources } from "./sources.ts";
 
 /** What a rule sees of one import. */
 interface Edge {

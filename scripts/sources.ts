@@ -1,7 +1,8 @@
 import { globSync, readFileSync } from "node:fs";
 import { join, sep } from "node:path";
 
-import type { Sources } from "./architecture.ts";
+/** Sources by their paths from the repository's top folder, with `/`. */
+export type Sources = ReadonlyMap<string, string>;
 
 /** Reads every TypeScript file that people write in the repository at `root`. */
 export function readSources(root: string): Sources {

@@ -1,9 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import http2 from "node:http2";
+import { join } from "node:path";
 
-import { openSeedClient } from "./support/seed-client.js";
+import { createClient } from "@millrace/client-sdk";
+
+import { bytesUnder } from "./support/bytes-under.js";
 import { framedChunk, openRawCall } from "./support/raw-call.js";
+import { seedChunksOf, seedUpload } from "./support/seed-calls.js";
+import { openSeedClient } from "./support/seed-client.js";
+import { startServerProcess } from "./support/server-process.js";
 
 /** The four ways in which an upload of a seed-style client dies. */
 export const ABORT_KINDS = ["reset", "cancel", "tcp-cut", "mid-message"] as const;
@@ -11,6 +17,7 @@ export type AbortKind = (typeof ABORT_KINDS)[number];
 
 const UPLOAD_PATH = "/streaming.v1.StreamingService/UploadFile";
 const CHUNK_BYTES = 16 * 1024;
+const CONTROL = "control.bin";
 
 /** An upload to abort: `chunkCount` chunks are promised, `sentChunks` of them are sent before the abort. */
 export interface AbortPlan {
@@ -20,6 +27,58 @@ export interface AbortPlan {
   readonly sentChunks: number;
   /** For `mid-message`: end the stream properly after the cut message instead of dropping the connection. */
   readonly endProperly: boolean;
+}
+
+export interface AbortRun {
+  readonly dataDir: string;
+  readonly perKind: number;
+  readonly random: () => number;
+}
+
+export interface AbortReport {
+  readonly aborted: number;
+  /** Aborted uploads that became files. */
+  readonly published: number;
+  /** Bytes left in the server's staging area. */
+  readonly stagedBytes: number;
+  /** An upload that was not aborted became a file. */
+  readonly controlPublished: boolean;
+}
+
+/**
+ * Aborts `perKind` uploads in each way, then drains the server, so that no handler is left that could
+ * still publish, and counts what a new server finds.
+ */
+export async function abortUploads({ dataDir, perKind, random }: AbortRun): Promise<AbortReport> {
+  const server = await startServerProcess({ dataDir });
+  const plans = ABORT_KINDS.flatMap((kind) => Array.from({ length: perKind }, (_, index) => planAbort(kind, index, random)));
+  for (const plan of plans) await abortUpload(server.port, plan);
+  await uploadControl(server.target);
+  await server.terminate();
+  const names = await publishedNames(dataDir);
+  return {
+    aborted: plans.length,
+    published: names.filter((name) => name !== CONTROL).length,
+    stagedBytes: await bytesUnder(join(dataDir, "staging")),
+    controlPublished: names.includes(CONTROL),
+  };
+}
+
+async function uploadControl(target: string): Promise<void> {
+  const client = openSeedClient(target);
+  try {
+    await seedUpload(client, seedChunksOf(randomBytes(100_000), CONTROL));
+  } finally {
+    client.close();
+  }
+}
+
+async function publishedNames(dataDir: string): Promise<string[]> {
+  await using server = await startServerProcess({ dataDir });
+  await using client = createClient({ target: server.target });
+  const names: string[] = [];
+  for await (const file of client.files.list()) names.push(file.filename);
+  return names;
 }
 
 /** Plans with the abort anywhere from before the first chunk to after the last one. */

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createClient, type StreamingClient } from "@millrace/client-sdk";
 
+import { bytesUnder } from "./support/bytes-under.js";
 import { startServerProcess, type ServerProcess } from "./support/server-process.js";
 
 /** What became of one upload whose server was killed. */
@@ -51,6 +52,7 @@ export async function killDuringUploads(plan: KillPlan): Promise<KillReport> {
     for (let round = 0; round < plan.rounds; round++) {
       const killAfterMs = plan.random() * plan.maxDelayMs;
       const upload = uploadOnce(client, plan, round, killAfterMs);
+      upload.catch(() => {}); // it is awaited below; until then a failure must not end the process
       await sleep(killAfterMs);
       await server.kill();
       server = await startServerProcess({ dataDir, port: server.port });
@@ -83,14 +85,14 @@ async function uploadOnce(
   const expected = createHash("sha256").update(content).digest("hex");
   const result = await client.files.upload(source, { filename: `round-${String(round)}.bin` });
   const copy = join(plan.dir, "copy.bin");
-  await client.files.downloadTo(result.file.fileId, copy);
+  await client.files.downloadTo(result.fileId, copy);
   const actual = createHash("sha256").update(await readFile(copy)).digest("hex");
   return {
     killAfterMs,
     completed: true,
-    hashesAgree: result.file.sha256 === expected && actual === expected,
+    hashesAgree: result.sha256 === expected && actual === expected,
     resentBytes: result.resentBytes,
-    resumes: result.resumes,
+    resumes: result.attempts - 1,
   };
 }
 
@@ -118,13 +120,4 @@ function watchListings(client: StreamingClient, fileBytes: number) {
       return counts;
     },
   };
-}
-
-/** Bytes of all files below a directory. */
-export async function bytesUnder(dir: string): Promise<number> {
-  let total = 0;
-  for (const entry of await readdir(dir, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) total += (await stat(join(entry.parentPath, entry.name))).size;
-  }
-  return total;
 }

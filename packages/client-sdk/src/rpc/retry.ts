@@ -14,6 +14,8 @@ export interface RetryDeps {
   readonly signal: AbortSignal;
   /** When the call ends by itself, in milliseconds since 1970. */
   readonly deadline: number | undefined;
+  /** Called before each wait: failure number 1, 2, … and the delay in milliseconds. */
+  readonly onWait: (error: StreamingError, failures: number, delayMs: number) => void;
 }
 
 /** How one attempt ended. */
@@ -45,6 +47,7 @@ export async function retrying<T>(
     log.add(error);
     const delayMs = delayAfter(error, log.begun, policy, credentialsRenewed, deps);
     if (delayMs === undefined) throw withHistory(error, { attempts: log.failed });
+    deps.onWait(error, log.begun, delayMs);
     credentialsRenewed ||= error.kind === "unauthenticated";
     await sleep(deps.clock, delayMs, deps.signal).catch((reason: StreamingError) => {
       throw withHistory(reason, { attempts: log.failed });

@@ -38,6 +38,8 @@ export interface CallFacts {
   readonly peer?: string | undefined;
   /** Response headers, as far as they came. */
   readonly headers?: HeaderMap | undefined;
+  /** Whether new credentials can be had, should these have been refused. */
+  readonly canRenewCredentials?: boolean;
 }
 
 type ErrorClass = new (message: string, init: StreamingErrorInit) => StreamingError;
@@ -77,7 +79,7 @@ export function toStreamingError(status: TransportStatus, facts: CallFacts): Str
   const init = {
     method: facts.method,
     origin: status.origin,
-    retryable: pushbackMs !== "never" && isRetryable(status, details),
+    retryable: pushbackMs !== "never" && (isRetryable(status, details) || mayRenew(status, facts)),
     retryAfterMs: pushbackMs === "never" ? undefined : pushbackMs,
     details,
     peer: facts.peer,
@@ -139,6 +141,11 @@ function isRetryable({ code, origin }: TransportStatus, details: ErrorDetails | 
     default:
       return false;
   }
+}
+
+/** With a provider that can renew them, refused credentials are worth another attempt. */
+function mayRenew({ code, origin }: TransportStatus, { canRenewCredentials }: CallFacts): boolean {
+  return code === StatusCode.UNAUTHENTICATED && origin === "server" && canRenewCredentials === true;
 }
 
 function textOf(value: string | Uint8Array | undefined): string | undefined {

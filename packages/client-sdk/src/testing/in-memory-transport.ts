@@ -2,6 +2,7 @@ import { encodeStatusDetails, ServiceError, STATUS_DETAILS_KEY, StatusCode } fro
 
 import type { ClientClock } from "../options.js";
 import type { CallStart, ConnectionState, Transport, TransportCall, TransportStatus } from "../rpc/transport.js";
+import { systemClock } from "../rpc/system-clock.js";
 import { InMemoryCall, IN_MEMORY_PEER } from "./in-memory-call.js";
 import {
   abortCall,
@@ -12,7 +13,6 @@ import {
   type Serve,
   type ServedCall,
 } from "./in-memory-server.js";
-import { realClock } from "./real-clock.js";
 
 export interface InMemoryTransportOptions {
   /** Keeps the deadlines of calls. Default: the real time. */
@@ -47,7 +47,7 @@ const CALLS_REFUSED = "the server does not accept calls";
  */
 export function createInMemoryTransport(
   register: (serve: Serve) => void,
-  { clock = realClock }: InMemoryTransportOptions = {},
+  { clock = systemClock }: InMemoryTransportOptions = {},
 ): InMemoryTransport {
   return new InProcess(routesOf(register), clock);
 }

@@ -109,16 +109,14 @@ export function grpcJsService<S extends GrpcJsService>(
   handlers: GrpcJsHandlers<S>,
   policy: ServicePolicy = {},
 ): BoundService {
-  const methods = Object.entries(definition).map(
-    ([name, method]): BoundMethod => ({
-      path: method.path,
-      kind: methodKind(method as never),
-      decode: method.requestDeserialize,
-      encode: method.responseSerialize,
-      handler: handlerOf(handlers, name),
-      policy,
-    }),
-  );
+  const methods = Object.entries(definition).map(([name, method]): BoundMethod => ({
+    path: method.path,
+    kind: methodKind(method as never),
+    decode: method.requestDeserialize,
+    encode: method.responseSerialize,
+    handler: handlerOf(handlers, name),
+    policy,
+  }));
   return { name: serviceNameOf(methods), methods };
 }
 

@@ -39,7 +39,14 @@ export class LiveCall implements WireListener {
   readonly #done = new AbortController();
   readonly #cancelDeadline: () => void;
 
-  constructor(method: BoundMethod, wire: WireCall, requestId: string, log: Logger, clock: Clock, timeouts: CallTimeouts) {
+  constructor(
+    method: BoundMethod,
+    wire: WireCall,
+    requestId: string,
+    log: Logger,
+    clock: Clock,
+    timeouts: CallTimeouts,
+  ) {
     this.method = method;
     this.wire = wire;
     this.requestId = requestId;

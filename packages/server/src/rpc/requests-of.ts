@@ -52,7 +52,8 @@ export class RequestReader {
   /** An aborted end is left to `fail`: the call's end comes with its reason. */
   onEnd(end: RequestsEnd): void {
     if (end === "aborted") return;
-    if (end === "cut-message") return this.fail(new ServiceError("MALFORMED_MESSAGE", "the last message is incomplete"));
+    if (end === "cut-message")
+      return this.fail(new ServiceError("MALFORMED_MESSAGE", "the last message is incomplete"));
     this.#ended = true;
     this.#takeWaiter()?.resolve(undefined);
   }

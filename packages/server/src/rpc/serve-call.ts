@@ -31,11 +31,7 @@ interface Codec<Req, Res> {
 }
 
 /** Serves one call of one RPC kind. Settles once the handler has stopped and its responses are handed over. */
-export type CallServer<Req, Res> = (
-  messages: Messages,
-  context: CallContext,
-  codec: Codec<Req, Res>,
-) => Promise<void>;
+export type CallServer<Req, Res> = (messages: Messages, context: CallContext, codec: Codec<Req, Res>) => Promise<void>;
 
 /** What all calls of a server share. */
 export interface CallHost {
@@ -141,7 +137,8 @@ async function failureOf(work: Promise<void>): Promise<{ readonly reason: unknow
  */
 function causeOf(thrown: unknown, { signal, log }: LiveCall): unknown {
   if (!signal.aborted || thrown instanceof ServiceError) return thrown;
-  if (thrown !== signal.reason && !isAbortError(thrown)) log.warn({ err: thrown }, "the handler failed while it stopped");
+  if (thrown !== signal.reason && !isAbortError(thrown))
+    log.warn({ err: thrown }, "the handler failed while it stopped");
   return signal.reason;
 }
 

@@ -34,7 +34,7 @@ export function toStatus(error: ServiceError | StatusError, requestId: string, t
  * the process (1.14.7, server-interceptors.ts:972).
  */
 function toWireMessage(message: string): string {
-  return message.slice(0, MAX_MESSAGE_LENGTH).toWellFormed();
+  return Buffer.from(message.slice(0, MAX_MESSAGE_LENGTH)).toString();
 }
 
 /** Trailers that are not valid in HTTP/2 are left out: by now nobody can be told. */

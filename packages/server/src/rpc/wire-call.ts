@@ -136,7 +136,8 @@ export class WireCall {
    */
   async #requestsEnd(): Promise<RequestsEnd> {
     for (let n = 0; n < TURNS_TO_SEE_A_RESET; n++) await turn();
-    if (this.#ended || (this.#stream !== undefined && (this.#stream.closed || this.#stream.destroyed))) return "aborted";
+    if (this.#ended || (this.#stream !== undefined && (this.#stream.closed || this.#stream.destroyed)))
+      return "aborted";
     return holdsPartialMessage(this.#call) === true ? "cut-message" : "half-close";
   }
 }

@@ -11,7 +11,7 @@ type Reader = Pick<BinaryReader, keyof BinaryReader>;
 const FREE_READS = 16;
 
 /** Strings up to this length are read by a loop while they are ASCII: cheaper than a native call. */
-const SHORT_STRING = 24;
+const SHORT_STRING = 20;
 
 const TWO_POW_32 = 0x1_0000_0000;
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -173,13 +173,14 @@ export class FastReader implements Reader {
   }
 
   #shortAscii(start: number): string {
-    let text = "";
-    for (let i = start; i < this.pos; i += 1) {
-      const code = this.#buf[i] as number;
+    const buf = this.#buf;
+    const codes = new Array<number>(this.pos - start);
+    for (let i = 0; i < codes.length; i += 1) {
+      const code = buf[start + i] as number;
       if (code > 0x7f) return this.#utf8(start);
-      text += String.fromCharCode(code);
+      codes[i] = code;
     }
-    return text;
+    return String.fromCharCode.apply(undefined, codes);
   }
 
   #utf8(start: number): string {
@@ -214,24 +215,30 @@ export class FastReader implements Reader {
   }
 
   #longVarint(): number {
+    const buf = this.#buf;
+    let pos = this.pos;
     let low = 0;
-    let high = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
-      const byte = this.#buf[this.pos];
-      if (byte === undefined) throw endsEarly();
-      this.pos += 1;
-      const bits = byte & 0x7f;
-      if (shift < 28) low |= bits << shift;
-      else if (shift === 28) {
-        low |= bits << 28;
-        high = bits >>> 4;
-      } else high |= bits << (shift - 32);
-      if (byte >= 0x80) continue;
-      if (shift === 63 && byte > 1) break;
-      this.#high = high;
-      return low >>> 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = buf[pos++] as number;
+      low |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return this.#endVarint(pos, low, 0);
     }
-    throw new Error("a varint is longer than 64 bits");
+    const middle = buf[pos++] as number;
+    low |= middle << 28;
+    let high = (middle & 0x7f) >>> 4;
+    if (middle < 0x80) return this.#endVarint(pos, low, high);
+    for (let shift = 3; shift < 32; shift += 7) {
+      const byte = buf[pos++] as number;
+      high |= (byte & 0x7f) << shift;
+      if (byte < (shift === 31 ? 2 : 0x80)) return this.#endVarint(pos, low, high);
+    }
+    throw pos > this.len ? endsEarly() : new Error("a varint is longer than 64 bits");
+  }
+
+  #endVarint(pos: number, low: number, high: number): number {
+    this.pos = pos;
+    this.#high = high;
+    return low >>> 0;
   }
 }
 

@@ -1,0 +1,34 @@
+import type { FilesApi, ResumeStore } from "@millrace/client-sdk";
+import { type Command, Option } from "commander";
+
+import type { Terminal } from "./terminal.js";
+
+/** What a command needs from a client. */
+export interface CommandClient extends AsyncDisposable {
+  readonly files: FilesApi;
+}
+
+/** What commands work with; tests put their own here. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  /** Aborts at Ctrl-C. */
+  readonly signal: AbortSignal;
+  readonly openClient: (target: string) => CommandClient;
+  /** Remembers unfinished transfers across runs. */
+  readonly resumeStore: ResumeStore;
+}
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly target: string;
+  readonly json?: boolean;
+}
+
+/** Adds the options that every command has. */
+export function withCommonOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--target <host:port>", "server to talk to").env("MILLRACE_TARGET").default("127.0.0.1:50051"),
+    )
+    .option("--json", "print the result as JSON");
+}

@@ -1,0 +1,59 @@
+import { Command, CommanderError } from "commander";
+
+import type { CommandContext } from "./command-context.js";
+import { downloadCommand } from "./commands/download.js";
+import { lsCommand } from "./commands/ls.js";
+import { rmCommand } from "./commands/rm.js";
+import { statCommand } from "./commands/stat.js";
+import { uploadCommand } from "./commands/upload.js";
+import { failureLine } from "./failure-line.js";
+
+/** How the process ends. */
+export const ExitCode = {
+  OK: 0,
+  /** A call failed; one line on standard error says why. */
+  FAILED: 1,
+  WRONG_USAGE: 2,
+  /** As shells report a process that Ctrl-C ended. */
+  INTERRUPTED: 130,
+} as const;
+
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/**
+ * Runs one command.
+ *
+ * @param args what follows the name of the program
+ */
+export async function runCli(args: readonly string[], context: CommandContext): Promise<ExitCode> {
+  try {
+    await programOf(context).parseAsync(args, { from: "user" });
+    return ExitCode.OK;
+  } catch (error) {
+    return exitCodeOf(error, context);
+  }
+}
+
+function programOf(context: CommandContext): Command {
+  const { terminal } = context;
+  const program = new Command("millrace").description("Upload, download and manage files on a Millrace server.");
+  const commands = [uploadCommand, downloadCommand, lsCommand, statCommand, rmCommand];
+  for (const command of commands) program.addCommand(command(context));
+  for (const command of [program, ...program.commands]) {
+    command
+      .exitOverride()
+      .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) });
+  }
+  return program;
+}
+
+function exitCodeOf(error: unknown, { terminal, signal }: CommandContext): ExitCode {
+  // Commander has printed what is wrong, or the help that was asked for.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.WRONG_USAGE;
+  if (!signal.aborted) {
+    terminal.err(failureLine(error));
+    return ExitCode.FAILED;
+  }
+  terminal.err("millrace: interrupted; a transfer continues when the same command is run again\n");
+  return ExitCode.INTERRUPTED;
+}

@@ -1,0 +1,40 @@
+import type { AuthProvider, CallOptions, ClientClock, ClientOptions, RetryPolicy } from "../options.js";
+import type { CallCounters } from "./call-counters.js";
+import type { LiveCalls } from "./live-calls.js";
+import type { RetryBudget } from "./retry-budget.js";
+import type { StatusFeed } from "./status-feed.js";
+import type { Transport } from "./transport.js";
+
+/** What all calls of one client share. */
+export interface RpcCore {
+  readonly transport: Transport;
+  readonly clock: ClientClock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly auth: AuthProvider | undefined;
+  /** Of calls that are safe to repeat. */
+  readonly retry: RetryPolicy | false;
+  readonly budget: RetryBudget;
+  /** Largest message to send, in bytes. */
+  readonly maxSendBytes: number;
+  readonly defaults: NonNullable<ClientOptions["defaults"]>;
+  readonly calls: LiveCalls;
+  readonly counters: CallCounters;
+  readonly statuses: StatusFeed;
+}
+
+/** The options of one call over the client's defaults. */
+export function withDefaults(core: RpcCore, options: CallOptions, timeoutMs?: number): CallOptions {
+  const { defaults } = core;
+  return {
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...defaults,
+    ...definedOf(options),
+    headers: { ...defaults.headers, ...options.headers },
+  };
+}
+
+/** An option that is given as `undefined` is left out. */
+function definedOf(options: CallOptions): CallOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,30 @@
+import { partialService } from "../rpc/bind-service.js";
+import { createServer, type RunningServer } from "../rpc/create-server.js";
+import type { ServerOptions } from "../rpc/server-options.js";
+import { CountingClock } from "./leak-guard.js";
+import { RecordingLogger } from "./recording-logger.js";
+import { type TestHandlers, TestService } from "./test-service.js";
+
+/** A server on a free port, with what a test wants to look at afterwards. */
+export interface TestServer extends AsyncDisposable {
+  readonly server: RunningServer;
+  readonly address: string;
+  readonly log: RecordingLogger;
+  readonly clock: CountingClock;
+}
+
+/** Serves {@link TestService} with `handlers`, real sockets and short graces. Closed with `await using`. */
+export async function startTestServer(handlers: TestHandlers = {}, options: ServerOptions = {}): Promise<TestServer> {
+  const log = new RecordingLogger();
+  const clock = new CountingClock();
+  const services = [partialService(TestService, handlers), ...(options.services ?? [])];
+  const timeouts = { drainGraceMs: 2_000, handlerStopMs: 1_000, ...options.timeouts };
+  const server = await createServer({ port: 0, logger: log, clock, ...options, services, timeouts });
+  return {
+    server,
+    address: server.address,
+    log,
+    clock,
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}

@@ -1,0 +1,76 @@
+import { PENDING } from "./pending-rpcs.ts";
+import { type PublishedRpc, publishedRpcs } from "./published-rpcs.ts";
+import { ROOT } from "./root.ts";
+import { handlersIn, sdkMethodsIn, testsNaming } from "./rpc-evidence.ts";
+import { readSources, type Sources } from "./sources.ts";
+
+/** A published RPC and everything that stands behind it. */
+export interface InventoryEntry {
+  readonly rpc: PublishedRpc;
+  readonly implementedBy: string | undefined;
+  readonly sdkMethods: readonly string[];
+  readonly tests: readonly string[];
+  /** What is wrong with it, in words; empty if nothing is. */
+  readonly problems: readonly string[];
+}
+
+/** Looks up who implements, calls and tests each RPC, and judges it; `pending` names those not built yet. */
+export function takeInventory(
+  rpcs: readonly PublishedRpc[],
+  sources: Sources,
+  pending: ReadonlySet<string>,
+): readonly InventoryEntry[] {
+  const handlers = handlersIn(sources);
+  const sdk = sdkMethodsIn(sources);
+  const tests = testsNaming(sources, [...new Set(rpcs.map(({ name }) => name))]);
+  return rpcs.map((rpc) => {
+    const key = `${rpc.service}.${rpc.name[0]?.toLowerCase()}${rpc.name.slice(1)}`;
+    const entry = {
+      rpc,
+      implementedBy: handlers.get(key),
+      sdkMethods: [...(sdk.get(key) ?? []), ...(sdk.get(`${rpc.service}.*`) ?? [])],
+      tests: tests.get(rpc.name) ?? [],
+    };
+    return { ...entry, problems: problemsOf(entry, pending.has(fullName(rpc))) };
+  });
+}
+
+/** Names on the pending list that no published RPC has. */
+export function unknownPending(rpcs: readonly PublishedRpc[], pending: ReadonlySet<string>): readonly string[] {
+  const published = new Set(rpcs.map(fullName));
+  return [...pending].filter((name) => !published.has(name));
+}
+
+function fullName({ service, name }: PublishedRpc): string {
+  return `${service}.${name}`;
+}
+
+function problemsOf(entry: Omit<InventoryEntry, "problems">, isPending: boolean): readonly string[] {
+  const { implementedBy, sdkMethods, tests } = entry;
+  if (isPending) return implementedBy === undefined ? [] : ["is implemented: take it off the pending list"];
+  return [
+    ...(implementedBy === undefined ? ["has no handler in packages/server"] : []),
+    ...(sdkMethods.length === 0 ? ["has no method in packages/client-sdk that calls it"] : []),
+    ...(tests.length === 0 ? ["is named by no test"] : []),
+  ];
+}
+
+function print({ rpc, implementedBy, sdkMethods, tests }: InventoryEntry): void {
+  console.log(`${fullName(rpc)}  (${rpc.kind})  ${rpc.request} → ${rpc.response}`);
+  console.log(`  implemented by  ${implementedBy ?? (PENDING.has(fullName(rpc)) ? "pending" : "NOTHING")}`);
+  console.log(`  called by       ${sdkMethods.join(", ") || "nothing in the SDK"}`);
+  console.log(`  named in        ${tests.join(", ") || "no test"}`);
+}
+
+if (import.meta.main) {
+  const rpcs = publishedRpcs(ROOT);
+  const inventory = takeInventory(rpcs, readSources(ROOT), PENDING);
+  for (const entry of inventory) print(entry);
+  console.log(`\n${inventory.length} RPCs published, ${PENDING.size} of them pending`);
+  const problems = [
+    ...inventory.flatMap((entry) => entry.problems.map((problem) => `${fullName(entry.rpc)} ${problem}`)),
+    ...unknownPending(rpcs, PENDING).map((name) => `${name} is on the pending list and is not published`),
+  ];
+  for (const problem of problems) console.log(`PROBLEM: ${problem}`);
+  if (problems.length > 0) process.exitCode = 1;
+}

@@ -91,9 +91,13 @@ const RULES: readonly Rule[] = [
       layerOf(from) === "adapters" && isPackage(to) && !isTest(from) && !["adapters", "ports"].includes(layerOf(to)),
   },
   {
+    // health/ is the standard service that every runtime brings.
     name: "the runtime knows no domain and no adapter",
     broken: ({ from, to }) =>
-      layerOf(from) === "rpc" && isPackage(to) && !isTest(from) && !["rpc", "ports", ""].includes(layerOf(to)),
+      layerOf(from) === "rpc" &&
+      isPackage(to) &&
+      !isTest(from) &&
+      !["rpc", "ports", "health", ""].includes(layerOf(to)),
   },
   {
     name: "domains reach adapters through ports",

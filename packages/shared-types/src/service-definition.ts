@@ -14,7 +14,7 @@ type Primitive = string | number | boolean | bigint | undefined | null | Date | 
 export type PartialMessage<T> = T extends Primitive
   ? T
   : T extends readonly (infer Item)[]
-    ? readonly PartialMessage<Item>[]
+    ? PartialMessage<Item>[]
     : T extends ReadonlyMap<infer Key, infer Value>
       ? Map<Key, Value>
       : T extends { readonly $case: string }

@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
 
 import { DataLossError } from "../errors.js";
-import { abortedBy } from "../rpc/resume-loop.js";
+import { cancelledBy } from "./cancelled-by.js";
 import { DownloadPlan, type PlannedRange } from "./download-plan.js";
-import { download, DOWNLOAD_METHOD } from "./download.js";
+import { download } from "./download.js";
+import { DOWNLOAD_METHOD, dataLoss } from "./download-check.js";
 import type { FilesDeps } from "./files-api.js";
 import { PartFile } from "./part-file.js";
 import { RateMeter } from "./rate-meter.js";
@@ -128,9 +129,8 @@ async function fetchRange(
 
 async function verify(part: PartFile, file: FileInfo, signal: AbortSignal | undefined): Promise<void> {
   const sha256 = await part.sha256(signal).catch((error: unknown) => {
-    throw signal?.aborted ? abortedBy(signal, DOWNLOAD_METHOD) : error;
+    throw signal?.aborted ? cancelledBy(signal, DOWNLOAD_METHOD) : error;
   });
   if (sha256 === file.sha256) return;
-  const details = { metadata: { expected: file.sha256, actual: sha256 }, unknown: [] };
-  throw new DataLossError("the downloaded file has another SHA-256 than the file on the server", { method: DOWNLOAD_METHOD, details });
+  throw dataLoss("the SHA-256 of the downloaded file is wrong", file.sha256, sha256);
 }

@@ -3,9 +3,10 @@ import { pipeline } from "node:stream/promises";
 import type { WritableStream as NodeWritableStream } from "node:stream/web";
 import { fileURLToPath } from "node:url";
 
-import { abortedBy } from "../rpc/resume-loop.js";
+import { cancelledBy } from "./cancelled-by.js";
 import { downloadToPath } from "./download-to-path.js";
-import { download, DOWNLOAD_METHOD } from "./download.js";
+import { DOWNLOAD_METHOD } from "./download-check.js";
+import { download } from "./download.js";
 import type { FilesDeps } from "./files-api.js";
 import { RateMeter } from "./rate-meter.js";
 import type { Download, DownloadDestination, DownloadResult, DownloadToOptions } from "./types.js";
@@ -36,7 +37,7 @@ async function downloadToStream(
     onProgress?.({ receivedBytes, totalBytes, bytesPerSecond: meter.rateAt(receivedBytes) }),
   );
   await pipeline(contents, destination, { ...(signal && { signal }) }).catch((error: unknown) => {
-    throw signal?.aborted ? abortedBy(signal, DOWNLOAD_METHOD) : error;
+    throw signal?.aborted ? cancelledBy(signal, DOWNLOAD_METHOD) : error;
   });
   const file = await chunks.info;
   const { filename, size, sha256 } = file;

@@ -41,7 +41,14 @@ export interface ResumableSource {
  * It is read once and in order; pieces must not be changed after they were yielded.
  */
 export type UploadSource =
-  string | URL | Uint8Array | Blob | Readable | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | ResumableSource;
+  | string
+  | URL
+  | Uint8Array
+  | Blob
+  | Readable
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | ResumableSource;
 
 /** How far an upload is. */
 export interface UploadProgress {

@@ -33,7 +33,7 @@ export async function update(
       metadata: new Map(Object.entries(metadata)),
       expireTime: expiresAt ? toTimestamp(expiresAt) : undefined,
     },
-    updateMask: { paths: maskOf(changes) },
+    updateMask: maskOf(changes),
     ifMetagenerationMatch,
   };
   const { file } = await rpc.unary(FileServiceDefinition, FileServiceDefinition.methods.updateFile, request, call);

@@ -1,7 +1,8 @@
 import { DEFAULT_LIMITS, type UploadSession, UploadState } from "@millrace/shared-types";
 
 import { AbortedError, DataLossError } from "../errors.js";
-import { abortedBy, type ResumeLoop } from "../rpc/resume-loop.js";
+import type { ResumeLoop } from "../rpc/resume-loop.js";
+import { cancelledBy } from "./cancelled-by.js";
 import { toFileInfo } from "./file-info.js";
 import type { FilesDeps } from "./files-api.js";
 import { RateMeter } from "./rate-meter.js";
@@ -88,7 +89,7 @@ class UploadRun {
         return this.#finish(await this.#attempt());
       } catch (error) {
         // A failure of the source or of a callback is thrown again, as it is.
-        await this.#loop.waitAfter(signal.aborted ? abortedBy(signal, METHOD) : error, String(window.committedBytes));
+        await this.#loop.waitAfter(signal.aborted ? cancelledBy(signal, METHOD) : error, String(window.committedBytes));
       }
     }
   }
@@ -171,7 +172,9 @@ function sizeOf(source: ByteSource, { size = source.size }: UploadOptions): numb
 function memoryOf(source: ByteSource, { resume, filename }: UploadOptions, target: string): UploadMemory | undefined {
   if (!resume || resume.store === undefined) return undefined;
   const key = resume.key ?? source.fingerprint;
-  return key === undefined ? undefined : { store: resume.store, key: JSON.stringify(["upload", target, filename, key]) };
+  return key === undefined
+    ? undefined
+    : { store: resume.store, key: JSON.stringify(["upload", target, filename, key]) };
 }
 
 function headersOf({ headers }: UploadOptions): Pick<UploadOptions, "headers"> {

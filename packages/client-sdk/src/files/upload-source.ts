@@ -32,9 +32,10 @@ export class SourceChangedError extends Error {
 export async function openUploadSource(source: UploadSource, readBytes: number): Promise<ByteSource> {
   if (typeof source === "string") return openFile(source, readBytes);
   if (source instanceof URL) return openFile(fileURLToPath(source), readBytes);
-  if (source instanceof Uint8Array) return sourceOf(source.byteLength, async function* () {
-    yield source;
-  });
+  if (source instanceof Uint8Array)
+    return sourceOf(source.byteLength, async function* () {
+      yield source;
+    });
   if (source instanceof Blob) return streamSource(Readable.fromWeb(source.stream() as NodeReadableStream), source.size);
   if (source instanceof NodeReadableStream) return streamSource(Readable.fromWeb(source));
   if (source instanceof Readable) return streamSource(source);
@@ -66,7 +67,8 @@ async function openFile(path: string, readBytes: number): Promise<ByteSource> {
   try {
     const stat = await file.stat();
     // Pipes and devices have no size and cannot be read at a position.
-    if (!stat.isFile()) return { ...sourceOf(undefined, () => readPipe(file, readBytes)), [Symbol.asyncDispose]: () => file.close() };
+    if (!stat.isFile())
+      return { ...sourceOf(undefined, () => readPipe(file, readBytes)), [Symbol.asyncDispose]: () => file.close() };
     return {
       size: stat.size,
       fingerprint: JSON.stringify([resolve(path), stat.size, stat.mtimeMs]),

@@ -1,4 +1,10 @@
-import { crc32c, type FileChunk, FileServiceDefinition, type PartialMessage, type WriteFileResponse } from "@millrace/shared-types";
+import {
+  crc32c,
+  type FileChunk,
+  FileServiceDefinition,
+  type PartialMessage,
+  type WriteFileResponse,
+} from "@millrace/shared-types";
 
 import { UnavailableError } from "../errors.js";
 import type { CallOptions } from "../options.js";
@@ -37,14 +43,15 @@ export async function writeOverStream(rpc: Rpc, task: WriteStreamTask, call: Cal
   received.catch(() => {}); // looked at below, maybe long after it rejected
   const failure = await sendContent(stream, task, over.signal).then(
     () => undefined,
-    // An end is not a yes: without the file in the last response it is not published.
-    (error: unknown) => ({ error: over.signal.aborted ? unfinished() : error }),
+    (error: unknown) => ({ error }),
   );
   if (failure !== undefined) stream.cancel("the upload cannot go on");
   // The call's own end explains a failed send, so it goes first.
   const last = await received;
   if (last?.file !== undefined) return last;
-  throw failure?.error ?? unfinished();
+  // An end is not a yes: without the file in the last response it is not published.
+  if (failure === undefined || (await stream.closed).type === "completed") throw unfinished();
+  throw failure.error;
 }
 
 function unfinished(): UnavailableError {
@@ -52,7 +59,10 @@ function unfinished(): UnavailableError {
   return new UnavailableError(message, { origin: "server", retryable: true });
 }
 
-async function receiveAcks(stream: WriteFileStream, { onCommitted }: WriteStreamTask): Promise<WriteFileResponse | undefined> {
+async function receiveAcks(
+  stream: WriteFileStream,
+  { onCommitted }: WriteStreamTask,
+): Promise<WriteFileResponse | undefined> {
   let last: WriteFileResponse | undefined;
   for await (const response of stream) {
     last = response;

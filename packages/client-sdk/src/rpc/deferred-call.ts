@@ -1,5 +1,6 @@
 import { StatusCode } from "@millrace/shared-types";
 
+import { type Deferred, deferred } from "./deferred.js";
 import { refusedCall } from "./refused-call.js";
 import type { HeaderMap, TransportCall, TransportStatus } from "./transport.js";
 
@@ -8,7 +9,7 @@ export class DeferredCall implements TransportCall {
   readonly headers: Promise<HeaderMap>;
   readonly status: Promise<TransportStatus>;
   readonly #opened: Promise<TransportCall>;
-  readonly #opening: PromiseWithResolvers<TransportCall> = Promise.withResolvers<TransportCall>();
+  readonly #opening: Deferred<TransportCall> = deferred<TransportCall>();
   #call: TransportCall | undefined;
   #halfClosed = false;
 

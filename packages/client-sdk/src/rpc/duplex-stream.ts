@@ -2,7 +2,7 @@ import type { MethodDefinition, PartialMessage, RequestOf, ResponseOf, ServiceDe
 
 import { CancelledError, FailedPreconditionError, type StreamingError } from "../errors.js";
 import type { CallOptions } from "../options.js";
-import { handled } from "./open-call.js";
+import { handled } from "./handled.js";
 import type { RpcCore } from "./rpc-core.js";
 import { SendQueue } from "./send-queue.js";
 import { ResponseStream } from "./server-stream.js";

@@ -1,6 +1,7 @@
 import { type ChannelInterface, type Metadata, status as GrpcStatus, type StatusObject } from "@grpc/grpc-js";
 import { StatusCode } from "@millrace/shared-types";
 
+import { type Deferred, deferred } from "./deferred.js";
 import { asBuffer, fromMetadata } from "./grpc-metadata.js";
 import type { HeaderMap, TransportCall, TransportStatus } from "./transport.js";
 
@@ -17,8 +18,8 @@ export class GrpcCall implements TransportCall {
   readonly #call: ChannelCall;
   readonly #target: string;
   readonly #toStatus: (status: StatusObject) => TransportStatus;
-  readonly #headers: PromiseWithResolvers<HeaderMap> = Promise.withResolvers<HeaderMap>();
-  readonly #status: PromiseWithResolvers<TransportStatus> = Promise.withResolvers<TransportStatus>();
+  readonly #headers: Deferred<HeaderMap> = deferred<HeaderMap>();
+  readonly #status: Deferred<TransportStatus> = deferred<TransportStatus>();
   #ended = false;
   #peer: string | undefined;
   #receiver: ((message: Uint8Array | undefined) => void) | undefined;

@@ -1,4 +1,5 @@
 import { UnavailableError } from "../errors.js";
+import { deferred } from "./deferred.js";
 
 /** What a client does to a call when it is closed. */
 export interface LiveCall {
@@ -41,7 +42,7 @@ export class LiveCalls {
   async drained(signal: AbortSignal): Promise<void> {
     this.#draining = true;
     if (this.#calls.size === 0 || signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = deferred();
     this.#emptied.add(resolve);
     signal.addEventListener("abort", () => resolve(), { once: true });
     await promise;

@@ -17,6 +17,7 @@ import {
 } from "../errors.js";
 import type { CallOptions } from "../options.js";
 import type { CallScope } from "./call-scope.js";
+import { handled } from "./handled.js";
 import type { RpcCore } from "./rpc-core.js";
 import { startCall } from "./start-call.js";
 import type { StreamEnd } from "./streams.js";
@@ -190,10 +191,4 @@ export class OpenCall<M extends MethodDefinition> {
 function unlessFailed(end: StreamEnd, headers: HeaderMap): HeaderMap {
   if (end.type === "failed") throw end.error;
   return headers;
-}
-
-/** Whoever does not look at this promise is not punished with an unhandled rejection. */
-export function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  return promise;
 }

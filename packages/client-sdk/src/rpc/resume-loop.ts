@@ -34,8 +34,10 @@ export interface ResumeLoopOptions {
   readonly signal?: AbortSignal | undefined;
   /** The client's: aborts when it is closed, with the error that its calls then fail with. */
   readonly closing?: AbortSignal | undefined;
-  /** Called before each backoff. */
-  readonly onWait?: (error: StreamingError, delayMs: number) => void;
+  /** Called before each backoff, which is `delayMs` long, after failure number `failures` in a row. */
+  readonly onWait?: ((error: StreamingError, failures: number, delayMs: number) => void) | undefined;
+  /** Called when the call gets further again, `lostMs` after the failure that it went on after. */
+  readonly onResumed?: ((position: string | undefined, method: string, lostMs: number) => void) | undefined;
   readonly clock?: ClientClock | undefined;
   /** Uniform in [0, 1). Default: Math.random. */
   readonly random?: (() => number) | undefined;
@@ -59,6 +61,7 @@ class PolicyResumeLoop implements ResumeLoop {
   #failures = 0;
   #progressedAt: number;
   #credentialsRenewed = false;
+  #interruption: { readonly at: number; readonly method: string; readonly position: string | undefined } | undefined;
 
   constructor(options: ResumeLoopOptions) {
     this.#options = options;
@@ -79,21 +82,26 @@ class PolicyResumeLoop implements ResumeLoop {
     this.#failures = 0;
     this.#credentialsRenewed = false;
     this.#progressedAt = this.#clock.now();
+    if (this.#interruption === undefined) return;
+    const { at, method, position } = this.#interruption;
+    this.#interruption = undefined;
+    this.#options.onResumed?.(position, method, this.#progressedAt - at);
   }
 
   async waitAfter(error: unknown, position?: string): Promise<void> {
     if (!StreamingError.is(error)) throw error;
     this.#failures++;
     this.#log.add(error);
+    this.#interruption ??= { at: this.#clock.now(), method: error.method, position };
     const history = { attempts: this.#log.failed, position };
-    if (this.#signal.aborted) throw withHistory(this.#aborted(error.method), history);
+    if (this.#signal.aborted) throw withHistory(abortedBy(this.#signal, error.method), history);
     const delayMs = this.#delayAfter(error);
     if (delayMs === undefined) throw withHistory(error, history);
-    this.#options.onWait?.(error, delayMs);
+    this.#options.onWait?.(error, this.#failures, delayMs);
     try {
       await sleep(this.#clock, delayMs, this.#signal);
     } catch {
-      throw withHistory(this.#aborted(error.method), history);
+      throw withHistory(abortedBy(this.#signal, error.method), history);
     }
     this.#log.next();
   }
@@ -118,10 +126,11 @@ class PolicyResumeLoop implements ResumeLoop {
     this.#credentialsRenewed = true;
     return isFirst && error.retryable;
   }
+}
 
-  #aborted(method: string): StreamingError {
-    const { signal, closing } = this.#options;
-    if (closing?.aborted === true && signal?.aborted !== true) return closing.reason as StreamingError;
-    return new CancelledError("cancelled by the caller", { method, cause: signal?.reason });
-  }
+/** The error of whatever `signal` ended; a StreamingError that is the signal's reason stays itself. */
+export function abortedBy(signal: AbortSignal, method: string): StreamingError {
+  const reason: unknown = signal.reason;
+  if (StreamingError.is(reason)) return reason;
+  return new CancelledError("cancelled by the caller", { method, cause: reason });
 }

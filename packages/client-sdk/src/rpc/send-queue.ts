@@ -1,4 +1,5 @@
 import { ResourceExhaustedError } from "../errors.js";
+import { deferred } from "./deferred.js";
 import type { TransportCall } from "./transport.js";
 
 /** What may wait to be sent, in bytes: a sender that awaits each `send` never gets near it. */
@@ -46,7 +47,7 @@ export class SendQueue {
       throw new ResourceExhaustedError(`${String(waitingBytes)} bytes wait to be sent already: await each send`);
     }
     this.#bufferedBytes += message.byteLength;
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = deferred();
     this.#entries.add({ message, accepted: resolve });
     if (!this.#running) this.#idle = this.#run();
     return promise;

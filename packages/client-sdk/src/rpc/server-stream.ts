@@ -11,6 +11,7 @@ import { StreamingError } from "../errors.js";
 import type { CallOptions } from "../options.js";
 import { CallScope } from "./call-scope.js";
 import { OpenCall } from "./open-call.js";
+import { PullIterator } from "./pull-iterator.js";
 import { type RpcCore, withDefaults } from "./rpc-core.js";
 import type { ServerStream, StreamEnd } from "./streams.js";
 import type { HeaderMap } from "./transport.js";
@@ -37,10 +38,8 @@ export class ResponseStream<M extends MethodDefinition> implements ServerStream<
   protected readonly method: string;
   readonly #core: RpcCore;
   readonly #scope: CallScope;
-  /** Settles when the `next()` before has: they are answered in order. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #iterator: PullIterator<ResponseOf<M>>;
   #isTaken = false;
-  #isOver = false;
 
   constructor(core: RpcCore, service: ServiceDefinition, method: M, callOptions: CallOptions) {
     const options = withDefaults(core, callOptions);
@@ -52,6 +51,10 @@ export class ResponseStream<M extends MethodDefinition> implements ServerStream<
     this.headers = this.call.headers;
     this.trailers = this.call.trailers;
     this.closed = this.call.ended.then((end) => this.#close(end));
+    this.#iterator = new PullIterator(
+      () => this.#pull(),
+      () => this.call.cancel(),
+    );
   }
 
   /** Sends the one request of a call that has only one; a request that cannot be sent fails the call. */
@@ -68,22 +71,12 @@ export class ResponseStream<M extends MethodDefinition> implements ServerStream<
   [Symbol.asyncIterator](): AsyncIterator<ResponseOf<M>, undefined, undefined> {
     if (this.#isTaken) throw new TypeError("a stream can be iterated once");
     this.#isTaken = true;
-    return {
-      next: () => this.#next(),
-      return: () => {
-        this.cancel();
-        return Promise.resolve({ done: true, value: undefined });
-      },
-      throw: (error) => {
-        this.cancel();
-        return Promise.reject(error);
-      },
-    };
+    return this.#iterator;
   }
 
   cancel(reason?: unknown): void {
-    this.#isOver = true;
     this.call.cancel(reason);
+    this.#iterator.stop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -91,23 +84,10 @@ export class ResponseStream<M extends MethodDefinition> implements ServerStream<
     await this.closed;
   }
 
-  #next(): Promise<IteratorResult<ResponseOf<M>, undefined>> {
-    const result = this.#turn.then(() => this.#pull());
-    this.#turn = result.then(ignore, ignore);
-    return result;
-  }
-
-  async #pull(): Promise<IteratorResult<ResponseOf<M>, undefined>> {
-    const value = this.#isOver ? undefined : await this.call.receive();
-    if (value !== undefined && !this.#isOver) return { done: false, value };
-    const { end } = this.call;
-    // The failure is told once; a consumer that has left does not want to hear of it.
-    if (!this.#isOver && end?.type === "failed") {
-      this.#isOver = true;
-      throw end.error;
-    }
-    this.#isOver = true;
-    return { done: true, value: undefined };
+  async #pull(): Promise<ResponseOf<M> | undefined> {
+    const message = await this.call.receive();
+    if (message === undefined && this.call.end?.type === "failed") throw this.call.end.error;
+    return message;
   }
 
   #close(end: StreamEnd): StreamEnd {
@@ -117,6 +97,3 @@ export class ResponseStream<M extends MethodDefinition> implements ServerStream<
     return end;
   }
 }
-
-function ignore(): void {}
-

@@ -81,9 +81,10 @@ describe("the fault proxy", () => {
     await using echo = await openEchoServer();
     await using proxy = await openFaultProxy(echo.port);
     using socket = await openSocket(proxy.port);
-    proxy.cutAfterBytes(8);
+    proxy.cutAfterBytes(9);
     socket.write("1234");
     expect(String(await readBytes(socket, 4))).toBe("1234");
+    socket.write("5");
     await closed(socket);
     using again = await openSocket(proxy.port);
     again.write("5678");

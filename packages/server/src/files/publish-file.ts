@@ -10,6 +10,7 @@ import { FILES } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
 import { putJson, untilCommitted } from "./json-records.js";
 import { newId } from "./new-id.js";
+import { commitOwned } from "./upload-sessions.js";
 
 /** Content and what to publish it as. */
 export interface Publication {
@@ -62,7 +63,7 @@ function commitFile(deps: FilesDeps, publication: Publication, deduplicated: boo
       const file: FileRecord = { ...draftFile, generation };
       const alongside = publication.alongside?.(file, deduplicated) ?? [];
       signal.throwIfAborted(); // the last moment: from here on the file exists
-      await deps.records.commit([...fileMutations(file), ...mutations, ...alongside]);
+      await commitOwned(deps.records, [...fileMutations(file), ...mutations, ...alongside]);
       return { file, deduplicated };
     }),
   );

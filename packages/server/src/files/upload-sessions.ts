@@ -5,7 +5,7 @@ import { MAX_PARTS, resourceNotFound, ServiceError } from "@millrace/shared-type
 import type { Mutation, RecordStore } from "../ports/record-store.js";
 import { VersionConflict } from "../ports/record-store.js";
 
-import { addReference, removeReference } from "./contents.js";
+import { addReference, dropUnreferenced, removeReference } from "./contents.js";
 import { addDue } from "./due.js";
 import type { FileDraft } from "./file-draft.js";
 import { limitExceeded } from "./file-draft.js";
@@ -70,13 +70,22 @@ export async function changeUpload(
   more: readonly Mutation[] = [],
 ): Promise<Versioned<UploadRecord>> {
   const value = { ...before.value, ...change };
-  try {
-    await records.commit([putJson(UPLOADS, value.uploadId, value, before.version), ...more]);
-  } catch (error) {
-    if (error instanceof VersionConflict && error.mutation.collection === UPLOADS) throw uploadPreempted();
-    throw error;
-  }
+  await commitOwned(records, [putJson(UPLOADS, value.uploadId, value, before.version), ...more]);
   return { version: before.version + 1, value };
+}
+
+/**
+ * Commits mutations of which one is that of a session that the caller holds.
+ *
+ * @throws ServiceError `UPLOAD_PREEMPTED` if the session was changed by another
+ */
+export async function commitOwned(records: RecordStore, mutations: readonly Mutation[]): Promise<void> {
+  try {
+    await records.commit(mutations);
+  } catch (error) {
+    const preempted = error instanceof VersionConflict && error.mutation.collection === UPLOADS;
+    throw preempted ? uploadPreempted() : error;
+  }
 }
 
 /** Mutations beside the record's own that go with the end of a session: it is remembered for a while. */
@@ -104,13 +113,17 @@ export async function abandonUpload(
   ]);
   deps.parallel.forget(uploadId);
   await deps.blobs.discard(uploadId);
+  if (before.value.publishing !== undefined) await dropUnreferenced(deps, before.value.publishing.sha256);
 }
 
-/** Forgets a session that ended long enough ago. */
-export function forgetMutations({ version, value }: Versioned<UploadRecord>): Mutation[] {
+/** Forgets a session that ended long enough ago, and its key unless that stands for another one by now. */
+export async function forgetUpload(records: RecordStore, { version, value }: Versioned<UploadRecord>): Promise<Mutation[]> {
   const { uploadId, owner, idempotencyKey } = value;
   const mutations = [removeRecord(UPLOADS, uploadId, version)];
-  if (idempotencyKey !== undefined) mutations.push(removeRecord(UPLOAD_KEYS, `${ownerKey(owner)}/${idempotencyKey}`));
+  if (idempotencyKey === undefined) return mutations;
+  const key = `${ownerKey(owner)}/${idempotencyKey}`;
+  const known = await getJson<KeyRecord>(records, UPLOAD_KEYS, key);
+  if (known?.value.uploadId === uploadId) mutations.push(removeRecord(UPLOAD_KEYS, key, known.version));
   return mutations;
 }
 

@@ -31,7 +31,11 @@ export interface StagedBlob extends AsyncDisposable {
   /** Makes all bytes whose `write` has resolved durable. A failed sync is never retried: the staged blob is then unusable. */
   sync(): Promise<void>;
 
-  /** Drops the bytes at and after `size`. */
+  /**
+   * Drops the bytes at and after `size`.
+   *
+   * @throws ServiceError `CORRUPT_DATA` if fewer bytes are staged
+   */
   truncate(size: number): Promise<void>;
 
   /**

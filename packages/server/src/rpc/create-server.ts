@@ -151,6 +151,7 @@ class StreamServer implements RunningServer {
     this.#listener.destroyConnections();
     await sessionsClosed;
     await this.#withinMs(FLUSH_MS, (signal) => this.#calls.whenIdle(signal));
+    await this.#options.onClosed?.();
   }
 
   /** Runs `wait` until it ends, `timeoutMs` have passed, or the server is killed. */

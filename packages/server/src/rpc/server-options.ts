@@ -77,6 +77,8 @@ export interface ServerOptions {
   readonly logger?: Logger;
   /** Default: the machine's clock. */
   readonly clock?: Clock;
+  /** Called once, after the last call has ended and before `close` resolves: gives back what handlers used. */
+  readonly onClosed?: () => Promise<void>;
 }
 
 /** {@link ServerOptions} with every default filled in. */
@@ -144,6 +146,7 @@ export const SERVER_OPTION_NAMES: readonly (keyof ServerOptions)[] = [
   "methodTimeouts",
   "logger",
   "clock",
+  "onClosed",
 ];
 
 /** @throws {OptionError} naming the option that is unknown, out of range or unsafe */

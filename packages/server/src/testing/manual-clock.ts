@@ -10,7 +10,7 @@ export class ManualClock implements Clock {
   #nowMs: number;
   readonly #timers = new Set<Timer>();
 
-  constructor(nowMs = Date.now()) {
+  constructor(nowMs: number = Date.now()) {
     this.#nowMs = nowMs;
   }
 

@@ -13,7 +13,9 @@ const FREE_READS = 16;
 /** Strings up to this length are read by a loop while they are ASCII: cheaper than a native call. */
 const SHORT_STRING = 20;
 
-const TWO_POW_32 = 0x1_0000_0000;
+/** Two words make a bigint here: much faster than arithmetic. */
+const WORDS = new DataView(new ArrayBuffer(8));
+
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
@@ -122,13 +124,18 @@ export class FastReader implements Reader {
   }
 
   int64(): bigint {
-    const low = this.uint32();
-    return bigIntOf(this.#high | 0, low);
+    this.#varint64();
+    return WORDS.getBigInt64(0, true);
   }
 
   uint64(): bigint {
-    const low = this.uint32();
-    return bigIntOf(this.#high >>> 0, low);
+    this.#varint64();
+    return WORDS.getBigUint64(0, true);
+  }
+
+  #varint64(): void {
+    WORDS.setUint32(0, this.uint32(), true);
+    WORDS.setUint32(4, this.#high, true);
   }
 
   sint64(): bigint {
@@ -137,11 +144,13 @@ export class FastReader implements Reader {
   }
 
   fixed32(): number {
-    return this.#buf.readUInt32LE(this.#fixed(4));
+    return this.sfixed32() >>> 0;
   }
 
   sfixed32(): number {
-    return this.#buf.readInt32LE(this.#fixed(4));
+    const at = this.#fixed(4);
+    const buf = this.#buf as ArrayLike<number> as readonly [number, number, number, number];
+    return buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24);
   }
 
   fixed64(): bigint {
@@ -244,11 +253,6 @@ export class FastReader implements Reader {
 
 // Generated code makes a stock reader of everything that is not `instanceof BinaryReader`.
 Object.setPrototypeOf(FastReader.prototype, BinaryReader.prototype);
-
-function bigIntOf(high: number, low: number): bigint {
-  const number = high * TWO_POW_32 + low;
-  return Number.isSafeInteger(number) ? BigInt(number) : (BigInt(high) << 32n) | BigInt(low);
-}
 
 function endsEarly(): Error {
   return new Error("the message ends early");

@@ -1,4 +1,3 @@
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type {
   MessageType,
   MethodDefinition,
@@ -15,27 +14,29 @@ export interface ContractItem {
   readonly payload: Uint8Array;
 }
 
+type Writer = ReturnType<MessageType<ContractItem>["encode"]>;
+type Reader = Exclude<Parameters<MessageType<ContractItem>["decode"]>[0], Uint8Array>;
+
 const N_TAG = (1 << 3) | 0;
 const PAYLOAD_TAG = (2 << 3) | 2;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /**
  * `message ContractItem { uint32 n = 1; bytes payload = 2; }`, by hand: the contract comes with the
- * SDK and brings no proto of its own.
+ * SDK and brings no proto of its own. For `encodeMessage` and `decodeMessage` only, which bring
+ * writer and reader.
  */
 export const ContractItem: MessageType<ContractItem> = {
-  encode(message: ContractItem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ContractItem, writer: Writer): Writer {
     if (message.n !== 0) writer.uint32(N_TAG).uint32(message.n);
     if (message.payload.length > 0) writer.uint32(PAYLOAD_TAG).bytes(message.payload);
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): ContractItem {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const end = length === undefined ? reader.len : reader.pos + length;
+  decode(reader: Reader): ContractItem {
     let n = 0;
     let payload: Uint8Array = NO_BYTES;
-    while (reader.pos < end) {
+    while (reader.pos < reader.len) {
       const tag = reader.uint32();
       if (tag === N_TAG) n = reader.uint32();
       else if (tag === PAYLOAD_TAG) payload = reader.bytes();

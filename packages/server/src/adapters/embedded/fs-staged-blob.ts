@@ -85,7 +85,8 @@ export class FsStagedBlob implements StagedBlob {
   truncate(size: number): Promise<void> {
     return this.#run("cut an upload", async () => {
       const { size: before } = await this.#file.stat();
-      if (size >= before) return;
+      if (size > before) throw corruptData(before, `${String(size)} bytes were staged`);
+      if (size === before) return;
       await this.#file.truncate(size);
       if (size === 0) this.#hasher = new BlobHasher();
       else if (this.#hasher !== undefined && this.#hasher.size > size) this.#hasher = undefined;

@@ -106,7 +106,7 @@ class MemoryStagedBlob implements StagedBlob {
 
   async truncate(size: number): Promise<void> {
     this.#checkHeld();
-    if (size >= this.#size) return;
+    this.#checkSize(size);
     this.#content.fill(0, size, this.#size);
     this.#size = size;
   }
@@ -114,11 +114,7 @@ class MemoryStagedBlob implements StagedBlob {
   async digest(size: number, { signal }: { readonly signal: AbortSignal }): Promise<BlobDigest> {
     this.#checkHeld();
     signal.throwIfAborted();
-    if (size > this.#size) {
-      throw new ServiceError("CORRUPT_DATA", `${String(this.#size)} bytes are staged, not ${String(size)}`, {
-        metadata: { offset: this.#size },
-      });
-    }
+    this.#checkSize(size);
     const content = this.#content.subarray(0, size);
     return { size, sha256: createHash("sha256").update(content).digest("hex"), crc32c: crc32c(content) };
   }
@@ -138,6 +134,13 @@ class MemoryStagedBlob implements StagedBlob {
     const grown = new Uint8Array(Math.max(end, 2 * this.#content.length));
     grown.set(this.#content.subarray(0, this.#size));
     this.#content = grown;
+  }
+
+  #checkSize(size: number): void {
+    if (size <= this.#size) return;
+    throw new ServiceError("CORRUPT_DATA", `${String(this.#size)} bytes are staged, not ${String(size)}`, {
+      metadata: { offset: this.#size },
+    });
   }
 
   #checkHeld(): void {

@@ -1,0 +1,163 @@
+import type { Socket } from "node:net";
+
+import {
+  type handleBidiStreamingCall,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition as GrpcServiceDefinition,
+} from "@grpc/grpc-js";
+import { decodeMessage, Duration, encodeMessage, methodPath } from "@millrace/shared-types";
+
+import type { ClientClock, ClientOptions } from "../options.js";
+import { callCounters } from "./call-counters.js";
+import { createRpc } from "./create-rpc.js";
+import { GrpcTransport } from "./grpc-transport.js";
+import { LiveCalls } from "./live-calls.js";
+import { RetryBudget } from "./retry-budget.js";
+import type { Rpc } from "./rpc.js";
+import type { RpcCore } from "./rpc-core.js";
+import { StatusFeed } from "./status-feed.js";
+import { systemClock } from "./system-clock.js";
+
+const numbers = { requestType: Duration, responseType: Duration } as const;
+
+/** Numbers go back and forth, as the seconds of a Duration. */
+export const NumberService = {
+  name: "Numbers",
+  fullName: "test.v1.Numbers",
+  methods: {
+    double: { name: "Double", requestStream: false, responseStream: false, options: {}, ...numbers },
+    look: {
+      name: "Look",
+      requestStream: false,
+      responseStream: false,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+      ...numbers,
+    },
+    count: { name: "Count", requestStream: false, responseStream: true, options: {}, ...numbers },
+    sum: { name: "Sum", requestStream: true, responseStream: false, options: {}, ...numbers },
+    echo: { name: "Echo", requestStream: true, responseStream: true, options: {}, ...numbers },
+  },
+} as const;
+
+/** What a tiny server does; an RPC that is left out is UNIMPLEMENTED. */
+export interface Handlers {
+  readonly double?: handleUnaryCall<Duration, Duration>;
+  readonly look?: handleUnaryCall<Duration, Duration>;
+  readonly count?: handleServerStreamingCall<Duration, Duration>;
+  readonly sum?: handleClientStreamingCall<Duration, Duration>;
+  readonly echo?: handleBidiStreamingCall<Duration, Duration>;
+}
+
+export interface TinyServer extends AsyncDisposable {
+  readonly target: string;
+  readonly port: number;
+  readonly server: Server;
+  /** Destroys the connections without a farewell. */
+  cutConnections(): void;
+}
+
+/** A server straight on grpc-js: no code of ours between the test and the wire. */
+export async function startTinyServer(handlers: Handlers, port = 0): Promise<TinyServer> {
+  const server = new Server({ "grpc.max_receive_message_length": -1 });
+  server.addService(grpcDefinition(), { ...handlers });
+  const bound = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${String(port)}`, ServerCredentials.createInsecure(), (error, actual) =>
+      error ? reject(error) : resolve(actual),
+    );
+  });
+  const sockets = trackSockets(server);
+  const cutConnections = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    target: `127.0.0.1:${String(bound)}`,
+    port: bound,
+    server,
+    cutConnections,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      cutConnections();
+      await closed;
+    },
+  };
+}
+
+function grpcDefinition(): GrpcServiceDefinition {
+  const entries = Object.entries(NumberService.methods).map(([key, method]) => [
+    key,
+    {
+      path: methodPath(NumberService, method),
+      requestStream: method.requestStream,
+      responseStream: method.responseStream,
+      requestSerialize: (value: Duration) => encodeMessage(Duration, value),
+      requestDeserialize: (bytes: Buffer) => decodeMessage(Duration, bytes),
+      responseSerialize: (value: Duration | Buffer) =>
+        Buffer.isBuffer(value) ? value : encodeMessage(Duration, value),
+      responseDeserialize: (bytes: Buffer) => decodeMessage(Duration, bytes),
+    },
+  ]);
+  return Object.fromEntries(entries) as GrpcServiceDefinition;
+}
+
+function trackSockets(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  const internals = server as unknown as { readonly http2Servers: ReadonlyMap<NodeJS.EventEmitter, unknown> };
+  for (const http2Server of internals.http2Servers.keys()) {
+    http2Server.on("connection", (socket: Socket) => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+    });
+  }
+  return sockets;
+}
+
+export function duration(seconds: number): Duration {
+  return { seconds, nanos: 0 };
+}
+
+export function metadataOf(entries: Readonly<Record<string, string | Buffer>>): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(entries)) metadata.set(name, value);
+  return metadata;
+}
+
+export interface TestClient extends AsyncDisposable {
+  readonly rpc: Rpc;
+  readonly core: RpcCore;
+  readonly transport: GrpcTransport;
+}
+
+/** The calls of a client without the client around them. */
+export function connectTo(
+  target: string,
+  options: Omit<ClientOptions, "target"> & { readonly clock?: ClientClock } = {},
+): TestClient {
+  const transport = new GrpcTransport({ target, ...options });
+  const core: RpcCore = {
+    transport,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+    auth: typeof options.auth === "object" ? options.auth : undefined,
+    retry: options.retry ?? {},
+    budget: new RetryBudget(),
+    maxSendBytes: options.limits?.maxSendBytes ?? 4_194_304,
+    defaults: options.defaults ?? {},
+    calls: new LiveCalls(),
+    counters: callCounters(),
+    statuses: new StatusFeed(),
+  };
+  return {
+    rpc: createRpc(core),
+    core,
+    transport,
+    async [Symbol.asyncDispose]() {
+      core.calls.close();
+      await transport.close();
+    },
+  };
+}

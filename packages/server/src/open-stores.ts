@@ -1,0 +1,44 @@
+import { randomBytes } from "node:crypto";
+
+import type { BlobStore } from "./ports/blob-store.js";
+import type { RecordStore } from "./ports/record-store.js";
+
+/** Where a server keeps what it was given. */
+export interface Stores extends AsyncDisposable {
+  readonly blobs: BlobStore;
+  readonly records: RecordStore;
+  /** Names this data. */
+  readonly clusterId: string;
+  /** Signs page tokens and cursors. */
+  readonly tokenSecret: Uint8Array;
+}
+
+/** The stores in the folder `dataDir`, or in memory if there is none. Only the ones that are used are imported. */
+export async function openStores(dataDir: string | undefined): Promise<Stores> {
+  return dataDir === undefined ? memoryStores() : embeddedStores(dataDir);
+}
+
+async function embeddedStores(dataDir: string): Promise<Stores> {
+  const { openEmbeddedStores } = await import("./adapters/embedded/embedded-stores.js");
+  const { blobs, records, identity, ...rest } = await openEmbeddedStores(dataDir);
+  return { ...rest, ...identity, blobs, records };
+}
+
+async function memoryStores(): Promise<Stores> {
+  const [{ MemoryBlobStore }, { MemoryRecordStore }] = await Promise.all([
+    import("./adapters/memory/memory-blob-store.js"),
+    import("./adapters/memory/memory-record-store.js"),
+  ]);
+  const blobs = new MemoryBlobStore();
+  const records = new MemoryRecordStore();
+  return {
+    blobs,
+    records,
+    clusterId: randomBytes(13).toString("hex"),
+    tokenSecret: randomBytes(32),
+    [Symbol.asyncDispose]: async () => {
+      await records[Symbol.asyncDispose]();
+      await blobs[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -23,10 +23,7 @@ describe("the architecture's check", () => {
     ["packages/client-sdk/src/client.ts", `const grpc = await import("@grpc/grpc-js");`],
     ["packages/client-sdk/src/client.ts", `let channel: import("@grpc/grpc-js").Channel;`],
     ["packages/client-sdk/src/client.ts", `import grpc = require("@grpc/grpc-js");`],
-    [
-      "packages/client-sdk/src/client.ts",
-      `const grpc = createRequire(import.meta.url)("x"); require("@grpc/grpc-js");`,
-    ],
+    ["packages/client-sdk/src/client.ts", `const grpc = createRequire(import.meta.url)("@grpc/grpc-js");`],
   ])("finds grpc-js outside rpc/: %s, %s", (path, source) => {
     expect(violations(path, source)).toEqual([`${path}:1: only rpc/ knows grpc-js (@grpc/grpc-js)`]);
   });

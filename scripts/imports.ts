@@ -13,7 +13,7 @@ const LOADERS = new Set(["require", "getBuiltinModule"]);
 
 /**
  * Every module that a TypeScript file names, in order: `import` (also of types, and dynamic),
- * `export … from`, `require` and `process.getBuiltinModule`.
+ * `export … from`, `require`, `createRequire(…)(…)` and `process.getBuiltinModule`.
  */
 export function importsOf(path: string, source: string): readonly Import[] {
   const file = ts.createSourceFile(path, source, ts.ScriptTarget.Latest);
@@ -38,8 +38,13 @@ function namedModule(node: ts.Node): ts.Node | undefined {
 
 function isLoader(callee: ts.Expression): boolean {
   if (callee.kind === ts.SyntaxKind.ImportKeyword) return true;
+  if (ts.isCallExpression(callee)) return nameOf(callee.expression) === "createRequire";
+  return LOADERS.has(nameOf(callee));
+}
+
+function nameOf(callee: ts.Expression): string {
   const name = ts.isPropertyAccessExpression(callee) ? callee.name : callee;
-  return ts.isIdentifier(name) && LOADERS.has(name.text);
+  return ts.isIdentifier(name) ? name.text : "";
 }
 
 function literal(node: ts.Node): string | undefined {

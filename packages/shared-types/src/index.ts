@@ -31,3 +31,4 @@ export * from "./service-error.js";
 export * from "./status-code.js";
 export * from "./status-details.js";
 export * from "./timestamp.js";
+export * from "./token.js";

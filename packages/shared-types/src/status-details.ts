@@ -20,10 +20,11 @@ import { durationOfMs, msOfDuration } from "./timestamp.js";
 export const STATUS_DETAILS_KEY = "grpc-status-details-bin";
 
 /**
- * What {@link encodeStatusDetails} returns at most, in bytes. HTTP/2 peers refuse
- * responses whose headers are large (8 to 64 KiB), which would hide the error itself.
+ * What {@link encodeStatusDetails} returns at most, in bytes, unless ErrorInfo alone
+ * is larger (its texts are cut). Peers refuse responses whose headers are large, gRPC
+ * for C++ and Python from 8 KiB of base64 on, and would hide the error itself.
  */
-export const MAX_STATUS_DETAILS_BYTES = 6144;
+export const MAX_STATUS_DETAILS_BYTES = 6000;
 
 /** Longest text inside the details, in UTF-16 code units: what is longer is cut. */
 const MAX_TEXT_LENGTH = 512;
@@ -65,15 +66,16 @@ export interface ErrorDetails {
 
 /**
  * The google.rpc.Status that tells a caller what went wrong: the content of the
- * {@link STATUS_DETAILS_KEY} trailer. ErrorInfo comes first; a detail that does
- * not fit into {@link MAX_STATUS_DETAILS_BYTES} any more is left out.
+ * {@link STATUS_DETAILS_KEY} trailer. ErrorInfo comes first and always; another detail
+ * that does not fit into {@link MAX_STATUS_DETAILS_BYTES} is left out.
  */
 export function encodeStatusDetails(error: ServiceError): Uint8Array {
   const status: Status = { code: error.code, message: cut(error.message), details: [] };
   let bytes = encodeMessage(Status, status);
   for (const detail of detailsOf(error)) {
     const larger = encodeMessage(Status, { ...status, details: [...status.details, detail] });
-    if (larger.length > MAX_STATUS_DETAILS_BYTES) continue;
+    const isFirst = status.details.length === 0;
+    if (larger.length > MAX_STATUS_DETAILS_BYTES && !isFirst) continue;
     status.details.push(detail);
     bytes = larger;
   }

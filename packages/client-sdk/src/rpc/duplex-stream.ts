@@ -4,6 +4,8 @@ import { CancelledError, FailedPreconditionError, type StreamingError } from "..
 import type { CallOptions } from "../options.js";
 import { handled } from "./handled.js";
 import type { RpcCore } from "./rpc-core.js";
+import type { RequestSource } from "./rpc.js";
+import { sendAll } from "./send-all.js";
 import { SendQueue } from "./send-queue.js";
 import { ResponseStream } from "./server-stream.js";
 import type { DuplexStream } from "./streams.js";
@@ -35,6 +37,12 @@ class RequestResponseStream<M extends MethodDefinition>
 
   end(): Promise<void> {
     this.#ending ??= handled(this.#end());
+    return this.#ending;
+  }
+
+  sendAll(requests: RequestSource<PartialMessage<RequestOf<M>>>): Promise<void> {
+    this.#ending = handled(sendAll(requests, this.call));
+    this.sending = this.#ending;
     return this.#ending;
   }
 

@@ -39,11 +39,13 @@ export class GrpcTransport implements Transport {
   #state: ConnectionState = "idle";
   #watchdog: NodeJS.Timeout | undefined;
 
+  /** @throws {TypeError} if credentials would travel in plaintext */
   constructor(options: ClientOptions) {
     this.target = options.target;
     this.#options = options;
     this.#connectTimeoutMs = options.connect?.timeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
     this.#mayCarryCredentials = usesTls(options) || isLocalTarget(options.target);
+    if (options.auth !== undefined && !this.#mayCarryCredentials) throw new TypeError(plaintextRefusal(this.target));
     this.#channel = this.#openChannel();
   }
 
@@ -54,8 +56,7 @@ export class GrpcTransport implements Transport {
   start({ path, headers, deadline }: CallStart): TransportCall {
     if (this.#state === "closed") return refusedCall(StatusCode.UNAVAILABLE, "the connection was closed");
     if ("authorization" in headers && !this.#mayCarryCredentials) {
-      const message = `credentials are not sent to ${this.target} without TLS`;
-      return refusedCall(StatusCode.UNAUTHENTICATED, message);
+      return refusedCall(StatusCode.UNAUTHENTICATED, plaintextRefusal(this.target));
     }
     try {
       return this.#startOn(this.#channel, path, toMetadata(headers), deadline ?? Infinity);
@@ -168,4 +169,8 @@ export class GrpcTransport implements Transport {
     this.#sockets.abandonAttempts();
     this.#setState("idle");
   }
+}
+
+function plaintextRefusal(target: string): string {
+  return `credentials are not sent to ${target} without TLS: only to loopback`;
 }

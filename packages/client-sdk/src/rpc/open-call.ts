@@ -1,6 +1,4 @@
 import {
-  decodeMessage,
-  encodeMessage,
   type MethodDefinition,
   type PartialMessage,
   type RequestOf,
@@ -18,6 +16,7 @@ import {
 import type { CallOptions } from "../options.js";
 import type { CallScope } from "./call-scope.js";
 import { handled } from "./handled.js";
+import { fromBytes, toBytes } from "./message-bytes.js";
 import type { RpcCore } from "./rpc-core.js";
 import { startCall } from "./start-call.js";
 import type { StreamEnd } from "./streams.js";
@@ -89,7 +88,7 @@ export class OpenCall<M extends MethodDefinition> {
     this.#core.counters.messagesReceived++;
     this.#core.counters.bytesReceived += bytes.byteLength;
     try {
-      return decodeMessage(this.#definition.responseType, bytes) as ResponseOf<M>;
+      return fromBytes(this.#definition.responseType, bytes) as ResponseOf<M>;
     } catch (cause) {
       this.fail(new InternalError("the server sent a malformed message", { method: this.#scope.method, cause }));
       await this.ended;
@@ -116,7 +115,7 @@ export class OpenCall<M extends MethodDefinition> {
   #serialize(message: PartialMessage<RequestOf<M>>): Uint8Array {
     const { requestType } = this.#definition;
     try {
-      return encodeMessage(requestType, requestType.fromPartial(message));
+      return toBytes(requestType, message);
     } catch (cause) {
       const text = `not a valid request: ${cause instanceof Error ? cause.message : String(cause)}`;
       throw new InvalidArgumentError(text, { method: this.#scope.method, cause });

@@ -1,4 +1,4 @@
-import type { AuthProvider, CallOptions, ClientClock, ClientOptions, RetryPolicy } from "../options.js";
+import type { AuthProvider, CallOptions, ClientClock, RetryPolicy } from "../options.js";
 import type { CallCounters } from "./call-counters.js";
 import type { LiveCalls } from "./live-calls.js";
 import type { RetryBudget } from "./retry-budget.js";
@@ -17,7 +17,8 @@ export interface RpcCore {
   readonly budget: RetryBudget;
   /** Largest message to send, in bytes. */
   readonly maxSendBytes: number;
-  readonly defaults: NonNullable<ClientOptions["defaults"]>;
+  /** Of every call, unless the call has its own. */
+  readonly defaults: CallOptions;
   readonly calls: LiveCalls;
   readonly counters: CallCounters;
   readonly statuses: StatusFeed;

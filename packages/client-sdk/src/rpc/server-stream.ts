@@ -36,6 +36,8 @@ export class ResponseStream<M extends MethodDefinition> implements ServerStream<
   readonly closed: Promise<StreamEnd>;
   protected readonly call: OpenCall<M>;
   protected readonly method: string;
+  /** The requests on their way; what it rejects with is what the consumer gets. */
+  protected sending: Promise<void> = Promise.resolve();
   readonly #core: RpcCore;
   readonly #scope: CallScope;
   readonly #iterator: PullIterator<ResponseOf<M>>;
@@ -86,8 +88,10 @@ export class ResponseStream<M extends MethodDefinition> implements ServerStream<
 
   async #pull(): Promise<ResponseOf<M> | undefined> {
     const message = await this.call.receive();
-    if (message === undefined && this.call.end?.type === "failed") throw this.call.end.error;
-    return message;
+    if (message !== undefined) return message;
+    await this.sending;
+    if (this.call.end?.type === "failed") throw this.call.end.error;
+    return undefined;
   }
 
   #close(end: StreamEnd): StreamEnd {

@@ -45,6 +45,13 @@ export interface DuplexStream<Out, In> extends ServerStream<In> {
   send(message: Out): Promise<void>;
   /** Says that no more messages follow; resolves when all before it were accepted. */
   end(): Promise<void>;
-  /** Bytes handed to `send` and not yet accepted. */
+  /**
+   * Sends all that `requests` yields and then ends, in place of `send` and `end`. If the source
+   * throws, the call is cancelled and its consumer gets that error. Needs no handler.
+   *
+   * @throws whatever the source throws
+   */
+  sendAll(requests: Iterable<Out> | AsyncIterable<Out>): Promise<void>;
+  /** Bytes handed to `send` and not yet accepted. At most 16 MiB; more is RESOURCE_EXHAUSTED. */
   readonly bufferedBytes: number;
 }

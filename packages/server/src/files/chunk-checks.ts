@@ -53,7 +53,8 @@ export class ChunkChecks {
   }
 
   #checkIdentity({ uploadId, filename, spec }: FileChunk): void {
-    if (uploadId !== "" && uploadId !== this.#uploadId) throw invalidField("upload_id", "differs from the first message's");
+    if (uploadId !== "" && uploadId !== this.#uploadId)
+      throw invalidField("upload_id", "differs from the first message's");
     if (filename !== "" && filename !== this.#filename) throw invalidField("filename", "differs from the upload's");
     if (spec === undefined) return;
     if (!this.#isFirst) throw protocolViolation("spec only in the first message");

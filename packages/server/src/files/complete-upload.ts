@@ -42,10 +42,15 @@ export async function completeUpload(
  * Completes a publication that was cut off after its content had been verified. Returns the session
  * as it is then: complete, or open again if its bytes had not become a blob yet.
  */
-export async function recoverUpload(deps: FilesDeps, upload: Versioned<UploadRecord>): Promise<Versioned<UploadRecord>> {
+export async function recoverUpload(
+  deps: FilesDeps,
+  upload: Versioned<UploadRecord>,
+): Promise<Versioned<UploadRecord>> {
   const { publishing, uploadId, owner } = upload.value;
   if (publishing === undefined || upload.value.state !== "open") return upload;
-  if (!(await deps.blobs.has(publishing.sha256))) {
+  // Under the lock: whoever drops content either did so before, or will see this session's reference.
+  const isThere = await deps.locks.contents.run(publishing.sha256, () => deps.blobs.has(publishing.sha256));
+  if (!isThere) {
     const { publishing: _, ...open } = upload.value;
     const release = removeReference(publishing.sha256, owner, uploadId);
     return changeUpload(deps.records, { ...upload, value: open }, {}, [release]);
@@ -53,6 +58,20 @@ export async function recoverUpload(deps: FilesDeps, upload: Versioned<UploadRec
   await publishClaimed(deps, upload, undefined);
   await deps.blobs.discard(uploadId);
   return loadUpload(deps.records, uploadId, { owner, nowMs: deps.clock.now() });
+}
+
+/** Completes a session with content that the store has already. */
+export async function completeKnownContent(
+  deps: FilesDeps,
+  upload: Versioned<UploadRecord>,
+  digest: BlobDigest,
+): Promise<Versioned<UploadRecord>> {
+  const { owner, uploadId } = upload.value;
+  const claimed = await claimContent(deps.records, upload, digest);
+  return recoverUpload(deps, claimed).catch(async (error: unknown) => {
+    await completedMeanwhile(deps, uploadId, { owner, nowMs: deps.clock.now() }, error);
+    return loadUpload(deps.records, uploadId, { owner, nowMs: deps.clock.now() });
+  });
 }
 
 /** The file of a session that is complete by now; otherwise throws `error` again. */
@@ -105,7 +124,12 @@ async function publishClaimed(
       staged,
       signal: NEVER,
       alongside: ({ fileId }, deduplicated) => [
-        putJson(UPLOADS, rest.uploadId, { ...rest, state: "complete", fileId, deduplicated, expiresAt }, claimed.version),
+        putJson(
+          UPLOADS,
+          rest.uploadId,
+          { ...rest, state: "complete", fileId, deduplicated, expiresAt },
+          claimed.version,
+        ),
         ...endMutations(claimed.value, expiresAt),
       ],
     });

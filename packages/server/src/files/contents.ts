@@ -20,7 +20,12 @@ export function removeReference(sha256: string, owner: string, id: string): Muta
 }
 
 /** Ids for which this owner keeps the content, at most `limit`. */
-export async function referencesOf(records: RecordStore, sha256: string, owner: string, limit: number): Promise<string[]> {
+export async function referencesOf(
+  records: RecordStore,
+  sha256: string,
+  owner: string,
+  limit: number,
+): Promise<string[]> {
   const prefix = referenceKey(sha256, owner, "");
   const found = await records.scan(REFERENCES, { prefix, limit });
   return found.map(({ key }) => key.slice(prefix.length));

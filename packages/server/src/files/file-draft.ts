@@ -65,7 +65,10 @@ export function checkSize(field: string, size: number, maxFileBytes: number = DE
 }
 
 /** Checks a precondition on a generation. */
-export function generationMatch(field: string, generation: number | undefined): { readonly ifGenerationMatch?: number } {
+export function generationMatch(
+  field: string,
+  generation: number | undefined,
+): { readonly ifGenerationMatch?: number } {
   if (generation === undefined) return {};
   if (generation < 0) throw invalidField(field, `is ${String(generation)}, must not be negative`);
   return { ifGenerationMatch: generation };

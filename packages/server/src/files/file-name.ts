@@ -17,7 +17,8 @@ function flawOf(name: string): string | undefined {
   if (name === "") return "must not be empty";
   if (!name.isWellFormed()) return "must be valid Unicode";
   const bytes = Buffer.byteLength(name);
-  if (bytes > MAX_FILENAME_BYTES) return `has ${String(bytes)} bytes, at most ${String(MAX_FILENAME_BYTES)} are allowed`;
+  if (bytes > MAX_FILENAME_BYTES)
+    return `has ${String(bytes)} bytes, at most ${String(MAX_FILENAME_BYTES)} are allowed`;
   if (/[\p{Cc}\\]/u.test(name)) return "must not contain control characters or backslashes";
   if (name.startsWith("/")) return 'must not start with "/"';
   const segment = name.split("/").find((part) => part === "" || part === "." || part === "..");

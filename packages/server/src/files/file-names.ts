@@ -58,7 +58,10 @@ export function checkGeneration(expected: number | undefined, actual: number): v
 }
 
 /** Puts a file under its name as the next generation, provided the name is still as it was read. */
-export function addToName(name: Versioned<NameRecord>, file: Omit<FileRecord, "generation">): {
+export function addToName(
+  name: Versioned<NameRecord>,
+  file: Omit<FileRecord, "generation">,
+): {
   readonly generation: number;
   readonly mutations: readonly Mutation[];
 } {

@@ -13,7 +13,11 @@ export interface Versioned<T> {
 const MAX_CONFLICTS = 1000;
 
 /** The record of `key`, or `undefined` if there is none. */
-export async function getJson<T>(records: RecordStore, collection: string, key: string): Promise<Versioned<T> | undefined> {
+export async function getJson<T>(
+  records: RecordStore,
+  collection: string,
+  key: string,
+): Promise<Versioned<T> | undefined> {
   const record = await records.get(collection, key);
   return record && { version: record.version, value: JSON.parse(record.value) as T };
 }

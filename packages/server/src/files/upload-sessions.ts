@@ -117,7 +117,10 @@ export async function abandonUpload(
 }
 
 /** Forgets a session that ended long enough ago, and its key unless that stands for another one by now. */
-export async function forgetUpload(records: RecordStore, { version, value }: Versioned<UploadRecord>): Promise<Mutation[]> {
+export async function forgetUpload(
+  records: RecordStore,
+  { version, value }: Versioned<UploadRecord>,
+): Promise<Mutation[]> {
   const { uploadId, owner, idempotencyKey } = value;
   const mutations = [removeRecord(UPLOADS, uploadId, version)];
   if (idempotencyKey === undefined) return mutations;
@@ -139,7 +142,8 @@ export function claimContent(
 
 /** @throws ServiceError `UPLOAD_EXPIRED` unless bytes can be written */
 export function checkOpen({ state }: UploadRecord): void {
-  if (state !== "open") throw uploadGone(state === "aborted" ? "was cancelled or did not match its checksums" : "ended");
+  if (state !== "open")
+    throw uploadGone(state === "aborted" ? "was cancelled or did not match its checksums" : "ended");
 }
 
 /** The file that a complete session became. */
@@ -150,7 +154,10 @@ export async function fileOfUpload(records: RecordStore, upload: UploadRecord): 
 }
 
 /** As {@link fileOfUpload}; `undefined` if there is none (yet, or any more). */
-export async function findFileOfUpload(records: RecordStore, { fileId }: UploadRecord): Promise<FileRecord | undefined> {
+export async function findFileOfUpload(
+  records: RecordStore,
+  { fileId }: UploadRecord,
+): Promise<FileRecord | undefined> {
   return fileId === undefined ? undefined : (await getJson<FileRecord>(records, FILES, fileId))?.value;
 }
 

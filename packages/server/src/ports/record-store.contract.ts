@@ -52,7 +52,7 @@ export function describeRecordStore(name: string, makePlace: () => Promise<Recor
     });
 
     it("keeps any text", async () => {
-      const value = 'quotes " \' and \\ \n and \u{1f600} and \ufeff';
+      const value = "quotes \" ' and \\ \n and \u{1f600} and \ufeff";
       await put("k/\u{1f600}\u0001", value);
       expect((await store.get("things", "k/\u{1f600}\u0001"))?.value).toBe(value);
     });

@@ -83,6 +83,16 @@ export class RawConnection implements Disposable {
     this.socket.write(Buffer.concat([head, payload]));
   }
 
+  /** Resolves when the server has ended its side of a call: END_STREAM, after the status. */
+  callEnded(streamId: number): Promise<void> {
+    return this.#untilFrame((frame) => frame.streamId === streamId && (frame.flags & END_STREAM) !== 0);
+  }
+
+  /** Resolves when the server has reset a call. */
+  callReset(streamId: number): Promise<void> {
+    return this.#untilFrame((frame) => frame.streamId === streamId && frame.type === FRAME.RST_STREAM);
+  }
+
   /** Resolves when the other side has closed the connection. */
   async closed(): Promise<void> {
     if (!this.socket.closed) await once(this.socket, "close");
@@ -90,6 +100,10 @@ export class RawConnection implements Disposable {
 
   [Symbol.dispose](): void {
     this.socket.destroy();
+  }
+
+  async #untilFrame(matches: (frame: RawFrame) => boolean): Promise<void> {
+    while (!this.frames.some(matches)) await once(this.socket, "data");
   }
 
   #receive(data: Buffer): void {

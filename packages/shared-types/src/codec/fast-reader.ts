@@ -144,13 +144,11 @@ export class FastReader implements Reader {
   }
 
   fixed32(): number {
-    return this.sfixed32() >>> 0;
+    return this.#buf.readUInt32LE(this.#fixed(4));
   }
 
   sfixed32(): number {
-    const at = this.#fixed(4);
-    const buf = this.#buf as ArrayLike<number> as readonly [number, number, number, number];
-    return buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24);
+    return this.#buf.readInt32LE(this.#fixed(4));
   }
 
   fixed64(): bigint {

@@ -25,7 +25,7 @@ export class BlobHasher {
   update(data: Uint8Array): void {
     this.#sha256.update(data);
     this.#crc32c = crc32c(data, this.#crc32c);
-    for (let at = 0; at < data.length; ) {
+    for (let at = 0; at < data.length;) {
       const room = BLOCK_BYTES - (this.#size % BLOCK_BYTES);
       const piece = data.subarray(at, at + room);
       this.#openBlockCrc = crc32c(piece, this.#openBlockCrc);

@@ -94,11 +94,7 @@ export class FsBlobStore implements BlobStore {
     );
   }
 
-  async *read(
-    sha256: string,
-    range: BlobRange,
-    options: ReadBlobOptions,
-  ): AsyncGenerator<Uint8Array, void, undefined> {
+  async *read(sha256: string, range: BlobRange, options: ReadBlobOptions): AsyncGenerator<Uint8Array, void, undefined> {
     options.signal.throwIfAborted();
     await using file = await this.#openBlob(sha256);
     const pieces = readBlob(file, range, options);

@@ -158,7 +158,7 @@ export class FsStagedBlob implements StagedBlob {
   }
 
   async #writeFully(content: Uint8Array, offset: number): Promise<void> {
-    for (let done = 0; done < content.length; ) {
+    for (let done = 0; done < content.length;) {
       const { bytesWritten } = await this.#file.write(content, done, content.length - done, offset + done);
       done += bytesWritten;
     }

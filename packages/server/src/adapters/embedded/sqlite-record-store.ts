@@ -130,8 +130,10 @@ function errorOf(failure: RecordFailure, request: RecordRequest): Error {
   if (failure.kind === "full") {
     return new ServiceError("QUOTA_EXCEEDED", "the disk of the server is full", { cause: failure.message });
   }
-  const mutation = failure.kind === "conflict" && request.kind === "commit" ? request.mutations[failure.index] : undefined;
-  if (failure.kind === "conflict" && mutation !== undefined) return new VersionConflict(mutation, failure.actualVersion);
+  const mutation =
+    failure.kind === "conflict" && request.kind === "commit" ? request.mutations[failure.index] : undefined;
+  if (failure.kind === "conflict" && mutation !== undefined)
+    return new VersionConflict(mutation, failure.actualVersion);
   return unavailable(failure);
 }
 

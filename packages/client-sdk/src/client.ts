@@ -1,0 +1,134 @@
+import {
+  FileServiceDefinition,
+  HealthDefinition,
+  InfoServiceDefinition,
+  StreamingServiceDefinition,
+  StreamServiceDefinition,
+} from "@millrace/shared-types";
+
+import { checkOptions } from "./check-options.js";
+import type { ClientStats } from "./client-stats.js";
+import { createFilesApi, type FilesApi } from "./files/files-api.js";
+import { checkHealth, type ServingStatus } from "./info/health.js";
+import { getServerInfo, type ServerInfo } from "./info/server-info.js";
+import type { CallOptions, ClientOptions } from "./options.js";
+import { Connection, type WaitOptions } from "./rpc/connection.js";
+import { createRpc } from "./rpc/create-rpc.js";
+import type { Rpc } from "./rpc/rpc.js";
+import type { ClientStatus } from "./rpc/status-feed.js";
+import type { ConnectionState } from "./rpc/transport.js";
+import { type TypedMethods, typedMethods } from "./rpc/typed-methods.js";
+
+/** The published services as they are on the wire: nothing is resumed. */
+export interface RawServices {
+  readonly streamingService: TypedMethods<typeof StreamingServiceDefinition>;
+  readonly streamService: TypedMethods<typeof StreamServiceDefinition>;
+  readonly fileService: TypedMethods<typeof FileServiceDefinition>;
+  readonly infoService: TypedMethods<typeof InfoServiceDefinition>;
+  readonly health: TypedMethods<typeof HealthDefinition>;
+}
+
+/** A connection to a server and what can be done with it. */
+export interface StreamingClient extends AsyncDisposable {
+  readonly files: FilesApi;
+  readonly raw: RawServices;
+  /** The four kinds of call, for services of your own: see `createTypedClient`. */
+  readonly rpc: Rpc;
+  /** The server's version, limits and clock. */
+  info(options?: CallOptions): Promise<ServerInfo>;
+  /** Whether the server, or one of its services by full name, takes calls. */
+  health(service?: string, options?: CallOptions): Promise<ServingStatus>;
+  /** The same connection with other defaults for calls; closing one closes both. */
+  with(defaults: CallOptions): StreamingClient;
+  /**
+   * Connects if there is no connection, and tries until there is one.
+   *
+   * @throws {ConnectTimeoutError} after `timeoutMs` (default: `connect.timeoutMs`)
+   * @throws {CancelledError} if `signal` aborts
+   */
+  waitForReady(options?: WaitOptions): Promise<void>;
+  readonly state: ConnectionState | "draining";
+  /** What happens from now on, until the client is closed. Keeps the newest 64 for a slow reader. */
+  status(): AsyncIterable<ClientStatus>;
+  stats(): ClientStats;
+  /**
+   * Takes no more calls and waits until none is under way, at most `timeoutMs` (default 10_000).
+   * Resumable calls that are between two attempts fail.
+   */
+  drain(options?: { readonly timeoutMs?: number }): Promise<void>;
+  /** Ends all calls (UNAVAILABLE, origin `client`) and the connection. Never rejects; may be called again. */
+  close(): Promise<void>;
+  /** Drains, then closes. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * A client that connects when the first call needs it.
+ *
+ * @throws {TypeError} for an unknown option, or for credentials that would travel in plaintext
+ */
+export function createClient(options: ClientOptions): StreamingClient {
+  checkOptions(options);
+  return clientOver(new Connection(options), options.defaults ?? {});
+}
+
+/**
+ * A client that is connected.
+ *
+ * @throws {UnavailableError} if the server refuses the connection
+ * @throws {ConnectTimeoutError} if there is none after `connect.timeoutMs`
+ */
+export async function connectClient(options: ClientOptions): Promise<StreamingClient> {
+  checkOptions(options);
+  const connection = new Connection(options);
+  try {
+    await connection.connectOnce();
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+  return clientOver(connection, options.defaults ?? {});
+}
+
+function clientOver(connection: Connection, defaults: CallOptions): StreamingClient {
+  const { clock, transport, statuses, counters, calls } = connection.core;
+  const rpc = createRpc({ ...connection.core, defaults });
+  return {
+    files: createFilesApi({
+      rpc,
+      clock,
+      target: transport.target,
+      openResumeLoop: (call) => connection.openResumeLoop(call),
+    }),
+    raw: rawServices(rpc),
+    rpc,
+    info: (options) => getServerInfo(rpc, options),
+    health: (service = "", options = {}) => checkHealth(rpc, service, options),
+    with(own) {
+      const headers = { ...defaults.headers, ...own.headers };
+      return clientOver(connection, { ...defaults, ...own, headers });
+    },
+    waitForReady: (options) => connection.waitForReady(options),
+    get state() {
+      return connection.state;
+    },
+    status: () => statuses.read(),
+    stats: () => ({ ...counters, active: calls.size }),
+    drain: (options) => connection.drain(options?.timeoutMs),
+    close: () => connection.close(),
+    async [Symbol.asyncDispose]() {
+      await connection.drain();
+      await connection.close();
+    },
+  };
+}
+
+function rawServices(rpc: Rpc): RawServices {
+  return {
+    streamingService: typedMethods(StreamingServiceDefinition, rpc),
+    streamService: typedMethods(StreamServiceDefinition, rpc),
+    fileService: typedMethods(FileServiceDefinition, rpc),
+    infoService: typedMethods(InfoServiceDefinition, rpc),
+    health: typedMethods(HealthDefinition, rpc),
+  };
+}

@@ -1,0 +1,3 @@
+export * from "./counting-clock.js";
+export * from "./eventually.js";
+export * from "./fault-link.js";

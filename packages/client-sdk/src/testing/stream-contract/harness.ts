@@ -1,0 +1,71 @@
+import type { CallOptions } from "../../options.js";
+import type { RequestSource, Rpc } from "../../rpc/rpc.js";
+import type { DuplexStream, ServerStream } from "../../rpc/streams.js";
+import type { InMemoryCallContext } from "../in-memory-context.js";
+import type { VirtualClock } from "../virtual-clock.js";
+import { ContractService, type ContractHandlers, type ContractItem } from "./contract-service.js";
+
+/** What the contract's handlers look at. The server's `CallContext` has it. */
+export type ContractContext = Pick<
+  InMemoryCallContext,
+  "method" | "headers" | "deadline" | "signal" | "done" | "sendHeaders" | "trailers" | "resumeFrom"
+>;
+
+/** A typed client of {@link ContractService}. */
+export interface ContractClient {
+  unary(request: Partial<ContractItem>, options?: CallOptions): Promise<ContractItem>;
+  serverStream(request: Partial<ContractItem>, options?: CallOptions): ServerStream<ContractItem>;
+  clientStream(requests: RequestSource<Partial<ContractItem>>, options?: CallOptions): Promise<ContractItem>;
+  duplex(options?: CallOptions): DuplexStream<Partial<ContractItem>, ContractItem>;
+}
+
+/** The contract's client over any {@link Rpc}. */
+export function contractClient(rpc: Rpc): ContractClient {
+  const { unary, serverStream, clientStream, duplex } = ContractService.methods;
+  return {
+    unary: (request, options) => rpc.unary(ContractService, unary, request, options),
+    serverStream: (request, options) => rpc.serverStream(ContractService, serverStream, request, options),
+    clientStream: (requests, options) => rpc.clientStream(ContractService, clientStream, requests, options),
+    duplex: (options) => rpc.duplex(ContractService, duplex, options),
+  };
+}
+
+export interface StageOptions {
+  /** Of the client. Default: the real time. */
+  readonly clientClock?: VirtualClock;
+  /** Of the server. Default: the real time. */
+  readonly serverClock?: VirtualClock;
+  /** How long the server waits for the next request of a stream of any kind. Default: for ever. */
+  readonly serverIdleMs?: number;
+}
+
+/** What is alive at both ends, by name, such as `{ "server handlers": 1 }`. Whatever should go away belongs here. */
+export type LiveCounts = Readonly<Record<string, number>>;
+
+/** A server and a client that is connected to it. Closing it closes both. */
+export interface ContractStage extends AsyncDisposable {
+  readonly client: ContractClient;
+  /** Loses the connection, without a farewell, at both ends. The server goes on and takes new ones. */
+  cut(): void;
+  /** Ends what the server is doing without losing anything. Resolves when it has. */
+  drain(): Promise<void>;
+  /** Ends the server now. Resolves when it has. */
+  stop(): Promise<void>;
+  /** After `drain` or `stop`: serves the same handlers at the same address. Resolves when it does. */
+  restart(): Promise<void>;
+  /** Calls, handlers and timers of client and server; not the connection itself. */
+  live(): LiveCounts;
+}
+
+/** Makes what the contract is tried on. */
+export interface ContractHarness {
+  /** For the title of the suite. */
+  readonly name: string;
+  /** What a side may take from a peer that reads nothing, in bytes, all buffers on the way included. Default 4 MiB. */
+  readonly maxBufferedBytes?: number;
+  /** Scenarios that make no sense here, and why. */
+  readonly notHere?: Readonly<Record<string, string>>;
+  open(handlers: ContractHandlers<ContractContext>, options?: StageOptions): Promise<ContractStage>;
+  /** What is open in this process outside of any stage: sockets, listening sockets, timers. */
+  leftovers(): LiveCounts;
+}

@@ -1,0 +1,126 @@
+import type { Mutation } from "../ports/record-store.js";
+import { VersionConflict } from "../ports/record-store.js";
+
+import { dropUnreferenced } from "./contents.js";
+import { removeFile } from "./delete-file.js";
+import type { DueEntry, DueKind } from "./due.js";
+import { addDue, listDue } from "./due.js";
+import { forgetName } from "./file-names.js";
+import type { FileRecord } from "./file-record.js";
+import { FILES, isExpired } from "./file-record.js";
+import type { FilesDeps } from "./files-deps.js";
+import { getJson } from "./json-records.js";
+import type { UploadRecord } from "./upload-record.js";
+import { UPLOADS } from "./upload-record.js";
+import { abandonUpload, forgetUpload } from "./upload-sessions.js";
+
+/** Entries of one round, at most: a round is short, and the next one follows soon if there is more. */
+const ROUND = 100;
+const PERIOD_MS = 10_000;
+
+/** Removes what has had its time, for as long as the server runs. */
+export class Sweeper implements AsyncDisposable {
+  readonly #deps: FilesDeps;
+  #cancelNext: (() => void) | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(deps: FilesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Begins now, with what a crash may have left: `staged` are the ids that were staged at the start. */
+  start(staged: readonly string[]): void {
+    this.#round = this.#guarded(async () => {
+      await dropOrphanUploads(this.#deps, staged, () => this.#stopped);
+      await dropOrphanContent(this.#deps, () => this.#stopped);
+    }).then(() => this.#sweepAndGoOn());
+  }
+
+  /** Waits for the work under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    this.#cancelNext?.();
+    await this.#round;
+  }
+
+  async #sweepAndGoOn(): Promise<void> {
+    let isMore = false;
+    await this.#guarded(async () => {
+      isMore = (await sweep(this.#deps)) === ROUND;
+    });
+    if (this.#stopped) return;
+    this.#cancelNext = this.#deps.clock.after(isMore ? 0 : PERIOD_MS, () => {
+      this.#round = this.#sweepAndGoOn();
+    });
+  }
+
+  /** A failure is logged; the next round tries again. */
+  async #guarded(work: () => Promise<void>): Promise<void> {
+    try {
+      if (!this.#stopped) await work();
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, "removing what has expired failed; trying again later");
+    }
+  }
+}
+
+/** Looks at what is due, at most 100 entries. Returns how many there were. */
+export async function sweep(deps: FilesDeps): Promise<number> {
+  const entries = await listDue(deps.records, deps.clock.now(), ROUND);
+  for (const entry of entries) {
+    try {
+      const follow = await HANDLERS[entry.kind](deps, entry);
+      await deps.records.commit([entry.mutationDone, ...follow]);
+    } catch (error) {
+      if (!(error instanceof VersionConflict)) throw error; // it was just used: the next round looks again
+    }
+  }
+  return entries.length;
+}
+
+/** Each returns what is committed together with the removal of the entry. */
+const HANDLERS: Readonly<Record<DueKind, (deps: FilesDeps, entry: DueEntry) => Promise<readonly Mutation[]>>> = {
+  upload: expireUpload,
+  file: expireFile,
+  name: ({ records, clock }, { id }) => forgetName(records, id, clock.now()),
+};
+
+/** An open session ends; one that ended long ago is forgotten; one that was written since is due later. */
+async function expireUpload(deps: FilesDeps, { id }: DueEntry): Promise<readonly Mutation[]> {
+  const upload = await getJson<UploadRecord>(deps.records, UPLOADS, id);
+  if (upload === undefined) return [];
+  const { state, expiresAt } = upload.value;
+  if (expiresAt > deps.clock.now()) return [addDue(expiresAt, "upload", id)];
+  if (state !== "open") return forgetUpload(deps.records, upload);
+  await abandonUpload(deps, upload, "expired");
+  return [];
+}
+
+async function expireFile(deps: FilesDeps, { id }: DueEntry): Promise<readonly Mutation[]> {
+  const file = await getJson<FileRecord>(deps.records, FILES, id);
+  if (file === undefined) return [];
+  const { expiresAt } = file.value;
+  if (isExpired(file.value, deps.clock.now())) await removeFile(deps, file);
+  else if (expiresAt !== undefined) return [addDue(expiresAt, "file", id)];
+  return [];
+}
+
+/** Staged bytes whose session has ended, or that were a stream's own. */
+async function dropOrphanUploads(deps: FilesDeps, staged: readonly string[], stopped: () => boolean): Promise<void> {
+  for (const id of staged) {
+    if (stopped()) return;
+    const upload = await getJson<UploadRecord>(deps.records, UPLOADS, id);
+    if (upload?.value.state !== "open") await deps.blobs.discard(id);
+  }
+}
+
+/** Content that was stored, but whose file was never committed. */
+async function dropOrphanContent(deps: FilesDeps, stopped: () => boolean): Promise<void> {
+  for (let after: string | undefined; !stopped();) {
+    const page = await deps.blobs.list({ limit: ROUND, ...(after !== undefined && { after }) });
+    for (const sha256 of page) await dropUnreferenced(deps, sha256);
+    after = page.at(-1);
+    if (after === undefined) return;
+  }
+}

@@ -31,7 +31,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   cli: ["client-sdk", "shared-types"],
 };
 
-const isTest = (path: string): boolean => /\.(test|contract)\.ts$/.test(path);
+const isTest = (path: string): boolean => /\.(test|contract)(\.\w+)?\.ts$/.test(path);
 const isTestSupport = (path: string): boolean => /^packages\/[^/]+\/src\/testing\//.test(path);
 const isServerProgram = (path: string): boolean => /^packages\/server\/src\/(main|config)(\.test)?\.ts$/.test(path);
 const isPackage = (path: string): boolean => path.startsWith("packages/");
@@ -129,7 +129,8 @@ export function violationsOf(sources: Sources): readonly string[] {
 }
 
 function violationsOfImport(from: string, { specifier, line }: Import): readonly string[] {
-  if (specifier === undefined) return isPackage(from) ? [`${from}:${line}: a module is named by a literal`] : [];
+  if (specifier === undefined)
+    return isPackage(from) && !isTest(from) ? [`${from}:${line}: a module is named by a literal`] : [];
   const to = specifier.startsWith(".") ? posix.join(posix.dirname(from), specifier) : specifier;
   return RULES.filter(({ broken }) => broken({ from, to })).map(
     ({ name }) => `${from}:${line}: ${name} (${specifier})`,

@@ -20,6 +20,7 @@ const STEPS: readonly Step[] = [
   { name: "build", script: "build", mend: "mend the errors above; `pnpm build` repeats them" },
   { name: "typecheck", script: "typecheck", mend: "mend the errors above in scripts/; `pnpm typecheck` repeats them" },
   { name: "lint", script: "lint", mend: "mend the findings above; `pnpm lint` repeats them" },
+  { name: "unused", script: "unused", mend: "remove what nothing uses; `pnpm unused` lists it" },
   { name: "inventory", script: "inventory", mend: "give the RPC what it lacks; `pnpm inventory` lists it" },
   { name: "api", script: "api:check", mend: "look at the change of the public API, then run `pnpm api`" },
   {

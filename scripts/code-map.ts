@@ -7,7 +7,14 @@ import type { Sources } from "./sources.ts";
 /** An RPC as TypeScript names it: `FileService.getFile`; `FileService.*` stands for all of a service. */
 export type RpcKey = string;
 
-/** A named member of an object literal or of a class: where an API begins. */
+/** A function, a class or a constant at the top of a file. */
+export interface Declaration {
+  readonly path: string;
+  readonly name: string;
+  readonly node: ts.Node;
+}
+
+/** A named member of an object literal or of a class. */
 export interface Member {
   readonly name: string;
   readonly node: ts.Node;
@@ -20,7 +27,6 @@ interface Imported {
 }
 
 interface Module {
-  readonly file: ts.SourceFile;
   /** What the names at the top of the file stand for. */
   readonly declarations: ReadonlyMap<string, ts.Node>;
   /** By their local names. */
@@ -35,37 +41,25 @@ export class CodeMap {
     this.#modules = new Map([...sources].map(([path, source]) => [path, readModule(path, source)]));
   }
 
-  /** Paths of the files. */
-  get paths(): readonly string[] {
-    return [...this.#modules.keys()];
+  /** Every function, class and constant at the top of a file. */
+  get declarations(): readonly Declaration[] {
+    return [...this.#modules].flatMap(([path, { declarations }]) =>
+      [...declarations].map(([name, node]) => ({ path, name, node })),
+    );
   }
 
-  /** The file's syntax tree. */
-  file(path: string): ts.SourceFile {
-    const module = this.#modules.get(path);
-    if (!module) throw new Error(`no such file: ${path}`);
-    return module.file;
-  }
-
-  /** The file that declares what a name in `path` stands for, if it is one of ours. */
-  declaredIn(path: string, name: string): string | undefined {
-    const imported = this.#modules.get(path)?.imports.get(name);
-    if (imported) return imported.path;
-    return this.#modules.get(path)?.declarations.has(name) ? path : undefined;
-  }
-
-  /** What a name in `path` stands for, if it is one of ours. */
-  declaration(path: string, name: string): ts.Node | undefined {
-    const imported = this.#modules.get(path)?.imports.get(name);
-    if (imported) return this.#modules.get(imported.path)?.declarations.get(imported.name);
-    return this.#modules.get(path)?.declarations.get(name);
+  /** What a name in the file `path` stands for, if it is one of ours. */
+  lookUp(path: string, name: string): Declaration | undefined {
+    const target = this.#modules.get(path)?.imports.get(name) ?? { path, name };
+    const node = this.#modules.get(target.path)?.declarations.get(target.name);
+    return node && { ...target, node };
   }
 
   /**
-   * Every RPC that `node` of the file `path` names, itself or through what it refers to.
-   * Does not follow references into files for which `isBoundary` holds.
+   * Every RPC that `node` of the file `path` names, itself or through what it refers to. Does not
+   * follow references to what `isBoundary` holds for.
    */
-  rpcsReachedFrom(path: string, node: ts.Node, isBoundary: (path: string) => boolean): ReadonlySet<RpcKey> {
+  rpcsReachedFrom(path: string, node: ts.Node, isBoundary: (node: ts.Node) => boolean): ReadonlySet<RpcKey> {
     const found = new Set<RpcKey>();
     const seen = new Set<ts.Node>();
     const follow = (from: string, at: ts.Node): void => {
@@ -73,8 +67,8 @@ export class CodeMap {
       seen.add(at);
       for (const key of rpcsNamedIn(at)) found.add(key);
       for (const name of identifiersIn(at)) {
-        const [file, next] = [this.declaredIn(from, name), this.declaration(from, name)];
-        if (file !== undefined && next && !isBoundary(file)) follow(file, next);
+        const next = this.lookUp(from, name);
+        if (next && !isBoundary(next.node)) follow(next.path, next.node);
       }
     };
     follow(path, node);
@@ -82,16 +76,27 @@ export class CodeMap {
   }
 }
 
-/** Members that are not inside of another member, in the order of the file. */
-export function membersIn(root: ts.Node): readonly Member[] {
-  const found: Member[] = [];
-  const visit = (node: ts.Node): void => {
-    const isMember = ts.isObjectLiteralElement(node) || ts.isClassElement(node);
-    if (isMember && node.name && ts.isIdentifier(node.name)) found.push({ name: node.name.text, node });
-    else ts.forEachChild(node, visit);
-  };
-  visit(root);
-  return found;
+/** What stands at the top of an object: the members of a class, of an object literal, or of what a function returns. */
+export function membersOf(declaration: ts.Node): readonly Member[] {
+  return objectsOf(declaration).flatMap((object) =>
+    object.flatMap((node) => (node.name && ts.isIdentifier(node.name) ? [{ name: node.name.text, node }] : [])),
+  );
+}
+
+type Elements = readonly (ts.ClassElement | ts.ObjectLiteralElementLike)[];
+
+function objectsOf(node: ts.Node): readonly Elements[] {
+  if (ts.isClassDeclaration(node)) return [node.members];
+  if (ts.isObjectLiteralExpression(node)) return [node.properties];
+  if (ts.isVariableDeclaration(node)) return node.initializer ? objectsOf(node.initializer) : [];
+  if (ts.isParenthesizedExpression(node)) return objectsOf(node.expression);
+  if (ts.isArrowFunction(node) && !ts.isBlock(node.body)) return objectsOf(node.body);
+  if (!ts.isFunctionDeclaration(node) && !ts.isArrowFunction(node)) return [];
+  return node.body ? [...nodesIn(node.body)].filter(ts.isReturnStatement).flatMap(returned) : [];
+}
+
+function returned({ expression }: ts.ReturnStatement): readonly Elements[] {
+  return expression && ts.isObjectLiteralExpression(expression) ? [expression.properties] : [];
 }
 
 /** All nodes below `root`, `root` included. */
@@ -114,14 +119,17 @@ function* rpcsNamedIn(root: ts.Node): Generator<RpcKey> {
   for (const node of nodesIn(root)) {
     if (ts.isPropertyAccessExpression(node)) yield* keyed(methodsOf(node.expression), [node.name.text]);
     if (ts.isBindingElement(node)) yield* keyed(methodsBoundBy(node), [boundProperty(node)]);
-    if (ts.isCallExpression(node) && isCallTo(node, "createTypedClient")) {
+    if (ts.isCallExpression(node) && isTypedClient(node)) {
       for (const argument of node.arguments) yield* keyed(serviceOf(argument), ["*"]);
     }
   }
 }
 
-function isCallTo(node: ts.CallExpression, name: string): boolean {
-  return ts.isIdentifier(node.expression) && node.expression.text === name;
+/** Functions that make a client of every RPC of a service. */
+const TYPED_CLIENTS = new Set(["createTypedClient", "typedMethods"]);
+
+function isTypedClient(node: ts.CallExpression): boolean {
+  return ts.isIdentifier(node.expression) && TYPED_CLIENTS.has(node.expression.text);
 }
 
 /** `FileService` for the expression `FileServiceDefinition.methods`. */
@@ -159,7 +167,7 @@ function isNameOfProperty(node: ts.Identifier): boolean {
 function readModule(path: string, source: string): Module {
   const file = ts.createSourceFile(path, source, ts.ScriptTarget.Latest, true);
   const declarations = new Map(file.statements.flatMap(declaredBy));
-  return { file, declarations, imports: new Map(file.statements.flatMap((node) => importedBy(path, node))) };
+  return { declarations, imports: new Map(file.statements.flatMap((node) => importedBy(path, node))) };
 }
 
 function declaredBy(statement: ts.Statement): readonly (readonly [string, ts.Node])[] {

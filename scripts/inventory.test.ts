@@ -64,6 +64,26 @@ describe("the inventory", () => {
     });
   });
 
+  it("finds handlers that a function returns, some of them spread, where they are bound", () => {
+    const sources = {
+      "packages/server/src/files/files-service.ts": `
+        import { getFile } from "./get-file.js";
+        export function filesService(deps): ServiceHandlers<typeof FileServiceDefinition, CallContext> {
+          return { getFile: (request, context) => getFile(request, context, deps) };
+        }`,
+      "packages/server/src/files/get-file.ts": `export async function getFile() {}`,
+    };
+    const bound = (handlers: string) => `
+      import { filesService } from "./files/files-service.js";
+      export const services = (files) => [partialService(FileServiceDefinition, ${handlers})];`;
+    const server = (handlers: string) => ({ ...sources, "packages/server/src/server.ts": bound(handlers) });
+    expect(inventoryOf(server("filesService(files)")).implementedBy).toBe("packages/server/src/files/get-file.ts");
+    expect(inventoryOf(server("{ ...filesService(files) }")).implementedBy).toBe(
+      "packages/server/src/files/get-file.ts",
+    );
+    expect(inventoryOf(server("{}")).implementedBy).toBeUndefined();
+  });
+
   it("misses a handler", () => {
     expect(inventoryOf({ ...SDK, ...TESTS }).problems).toEqual(["has no handler in packages/server"]);
   });
@@ -106,9 +126,12 @@ describe("the inventory", () => {
   it("counts a typed client of the whole service as a method for each of its RPCs", () => {
     const client = `
       import { FileServiceDefinition } from "@millrace/shared-types";
-      export const createClient = (rpc) => ({ raw: createTypedClient(rpc, FileServiceDefinition) });`;
+      export const createClient = (rpc) => ({ raw: rawServices(rpc), with: (options) => createClient(rpc) });
+      function rawServices(rpc) {
+        return { files: createTypedClient(FileServiceDefinition, rpc) };
+      }`;
     const sources = { ...SERVER, ...TESTS, "packages/client-sdk/src/client.ts": client };
-    expect(inventoryOf(sources).sdkMethods).toEqual(["raw"]);
+    expect(inventoryOf(sources).sdkMethods).toEqual(["raw.files.getFile"]);
   });
 
   it("lets a pending RPC have nothing", () => {

@@ -24,11 +24,13 @@ export function takeInventory(
   const sdk = sdkMethodsIn(sources);
   const tests = testsNaming(sources, [...new Set(rpcs.map(({ name }) => name))]);
   return rpcs.map((rpc) => {
-    const key = `${rpc.service}.${rpc.name[0]?.toLowerCase()}${rpc.name.slice(1)}`;
+    const method = `${rpc.name[0]?.toLowerCase()}${rpc.name.slice(1)}`;
+    const key = `${rpc.service}.${method}`;
+    const viaTypedClient = (sdk.get(`${rpc.service}.*`) ?? []).map((client) => `${client}.${method}`);
     const entry = {
       rpc,
       implementedBy: handlers.get(key),
-      sdkMethods: [...(sdk.get(key) ?? []), ...(sdk.get(`${rpc.service}.*`) ?? [])],
+      sdkMethods: [...(sdk.get(key) ?? []), ...viaTypedClient],
       tests: tests.get(rpc.name) ?? [],
     };
     return { ...entry, problems: problemsOf(entry, pending.has(fullName(rpc))) };

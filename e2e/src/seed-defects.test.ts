@@ -56,7 +56,7 @@ describe("defects of the seed that must not come back", () => {
       const ended = Promise.withResolvers<void>();
       const call = client.uploadFile(() => ended.resolve());
       const [first] = seedChunksOf(randomBytes(200_000), "s1-kept.bin");
-      call.write(first);
+      call.write(first!);
       call.cancel();
       await ended.promise;
       expect(await seedContent(client, file_id)).toEqual(content);

@@ -7,7 +7,7 @@ type Opaque = "headers" | "transport" | "clock" | "auth";
 type NamesOf<T> = {
   readonly [Name in keyof Required<T>]: Name extends Opaque ? null : SectionOf<NonNullable<T[Name]>>;
 };
-type Section<V> = Exclude<V, string | number | boolean | ((...args: never[]) => unknown)>;
+type Section<V> = Exclude<V, string | number | boolean | Uint8Array | ((...args: never[]) => unknown)>;
 type SectionOf<V> = [Section<V>] extends [never] ? null : NamesOf<Section<V>>;
 
 type Names = { readonly [name: string]: Names | null };

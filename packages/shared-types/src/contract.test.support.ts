@@ -17,7 +17,8 @@ export function loadProtos(): protobuf.Root {
   // What is not ours (google/protobuf/…) protobufjs brings along.
   root.resolvePath = (_origin, target) => files.find((file) => file.endsWith(`/${target}`)) ?? target;
   root.loadSync(files, { alternateCommentMode: true });
-  return root.resolveAll();
+  root.resolveAll();
+  return root;
 }
 
 /** Every message of the proto files, by the name of its generated export, such as `google.rpc.Help_Link`. */
@@ -86,6 +87,9 @@ function arbitraryOneof(oneof: protobuf.OneOf): fc.Arbitrary<unknown> {
   return fc.option(fc.oneof(...cases), { nil: undefined });
 }
 
+/** What generated code puts where no bytes came. */
+const NO_BYTES = new Uint8Array(0);
+
 /** Short and long, ASCII and not. */
 const TEXT = fc.oneof(
   fc.string({ maxLength: 12 }),
@@ -95,7 +99,7 @@ const TEXT = fc.oneof(
 
 const BYTES = fc
   .tuple(fc.oneof(fc.nat(40), fc.constantFrom(127, 128, 1023, 1024, 5000, 20_000)), fc.nat(255))
-  .map(([length, fill]) => Buffer.alloc(length, fill));
+  .map(([length, fill]) => (length === 0 ? NO_BYTES : Buffer.alloc(length, fill)));
 
 const INT64 = fc.oneof(fc.maxSafeInteger(), fc.integer(), fc.nat(300));
 const FLOATS = fc.oneof(fc.double(), fc.integer()).map((value) => value + 0); // no -0: it is not sent
@@ -123,7 +127,7 @@ function arbitraryValue(field: protobuf.Field): fc.Arbitrary<unknown> {
 function defaultOf(field: protobuf.Field): unknown {
   if (field.resolvedType instanceof protobuf.Enum) return 0;
   if (isString64(field)) return "0";
-  return { string: "", bytes: Buffer.alloc(0), bool: false }[field.type] ?? 0;
+  return { string: "", bytes: NO_BYTES, bool: false }[field.type] ?? 0;
 }
 
 function isString64(field: protobuf.Field): boolean {

@@ -20,6 +20,12 @@ import {
 import type { InMemoryCallContext } from "../testing/in-memory-context.js";
 import type { Serve } from "../testing/in-memory-server.js";
 
+/** The part of the service that is served here. */
+const Downloads = {
+  ...StreamingServiceDefinition,
+  methods: { downloadFile: StreamingServiceDefinition.methods.downloadFile },
+} as const;
+
 interface Session {
   readonly uploadId: string;
   readonly spec: FileSpec;
@@ -94,9 +100,7 @@ export class FakeFileServer {
         return {};
       },
     });
-    serve(StreamingServiceDefinition, {
-      downloadFile: (request: DownloadRequest) => this.#download(request),
-    } as never);
+    serve(Downloads, { downloadFile: (request) => this.#download(request) });
   };
 
   /** Stores a file without uploading it. */

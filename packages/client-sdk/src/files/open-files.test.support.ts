@@ -1,17 +1,12 @@
+import { createClient } from "../client.js";
 import type { ClientClock } from "../options.js";
-import { callCounters } from "../rpc/call-counters.js";
-import { createRpc } from "../rpc/create-rpc.js";
-import { LiveCalls } from "../rpc/live-calls.js";
-import { openResumeLoop } from "../rpc/resume-loop.js";
-import { RetryBudget } from "../rpc/retry-budget.js";
-import { StatusFeed } from "../rpc/status-feed.js";
 import { systemClock } from "../rpc/system-clock.js";
 import type { Transport } from "../rpc/transport.js";
 import type { FaultPlan, FaultPlanner } from "../testing/fault-plan.js";
 import { type FaultControls, faulty } from "../testing/fault-transport.js";
 import { createInMemoryTransport, type InMemoryTransport } from "../testing/in-memory-transport.js";
 import { FakeFileServer } from "./fake-file-server.test.support.js";
-import { createFilesApi, type FilesApi } from "./files-api.js";
+import type { FilesApi } from "./files-api.js";
 
 /** A files API whose server is in this process and whose connection fails as told. */
 export interface OpenFiles extends AsyncDisposable {
@@ -28,27 +23,14 @@ export function openFiles(
 ): OpenFiles {
   const transport = createInMemoryTransport(server.register);
   const faults = faulty(transport, plan);
-  const random = (): number => 0; // no time between attempts
-  const rpc = createRpc({
+  const client = createClient({
+    target: "in-memory",
     transport: faults,
     clock,
-    random,
-    auth: undefined,
-    retry: { backoff: { initialMs: 1 } },
-    budget: new RetryBudget(),
-    maxSendBytes: 4 * 1024 * 1024,
-    defaults: {},
-    calls: new LiveCalls(),
-    counters: callCounters(),
-    statuses: new StatusFeed(),
+    random: () => 0, // no time between attempts
   });
-  const files = createFilesApi({
-    rpc,
-    clock,
-    target: "in-memory",
-    openResumeLoop: (call) => openResumeLoop({ ...call, clock, random }),
-  });
-  return { files, server, transport, faults, [Symbol.asyncDispose]: () => faults.close() };
+  const { files } = client;
+  return { files, server, transport, faults, [Symbol.asyncDispose]: () => client.close() };
 }
 
 /** Bytes that differ at each position within any 16 MiB. */

@@ -23,6 +23,8 @@ const STATES: Readonly<Record<connectivityState, ConnectionState>> = {
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 
+const MAX_WIRE_TIMEOUT_MS = 2_147_483_000;
+
 /** How long `close` lets the farewell of a connection take. */
 const CLOSE_GRACE_MS = 500;
 
@@ -59,7 +61,7 @@ export class GrpcTransport implements Transport {
       return refusedCall(StatusCode.UNAUTHENTICATED, plaintextRefusal(this.target));
     }
     try {
-      return this.#startOn(this.#channel, path, toMetadata(headers), deadline ?? Infinity);
+      return this.#startOn(this.#channel, path, toMetadata(headers), wireDeadline(deadline));
     } catch (error) {
       return refusedCall(StatusCode.INVALID_ARGUMENT, "headers cannot be sent", error);
     }
@@ -169,6 +171,14 @@ export class GrpcTransport implements Transport {
     this.#sockets.abandonAttempts();
     this.#setState("idle");
   }
+}
+
+/**
+ * Deadlines this far away travel as whole seconds, rounded up, and grpc-js servers take what is above
+ * 2^31-1 ms for a negative time: such a call would end at once. Our own timer keeps the deadline.
+ */
+function wireDeadline(deadline = Infinity): number {
+  return deadline - Date.now() > MAX_WIRE_TIMEOUT_MS ? Infinity : deadline;
 }
 
 function plaintextRefusal(target: string): string {

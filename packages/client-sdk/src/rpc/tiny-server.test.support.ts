@@ -10,8 +10,16 @@ import {
   ServerCredentials,
   type ServiceDefinition as GrpcServiceDefinition,
 } from "@grpc/grpc-js";
-import { decodeMessage, Duration, encodeMessage, methodPath } from "@millrace/shared-types";
+import {
+  decodeMessage,
+  Duration,
+  encodeMessage,
+  type MethodDefinition,
+  methodPath,
+  type ServiceDefinition,
+} from "@millrace/shared-types";
 
+import { StreamingError } from "../errors.js";
 import type { ClientClock, ClientOptions } from "../options.js";
 import { callCounters } from "./call-counters.js";
 import { createRpc } from "./create-rpc.js";
@@ -23,26 +31,41 @@ import type { RpcCore } from "./rpc-core.js";
 import { StatusFeed } from "./status-feed.js";
 import { systemClock } from "./system-clock.js";
 
-const numbers = { requestType: Duration, responseType: Duration } as const;
+type NumberMethod<RequestStream extends boolean, ResponseStream extends boolean> = MethodDefinition<
+  Duration,
+  Duration
+> & { readonly requestStream: RequestStream; readonly responseStream: ResponseStream };
+
+interface Numbers extends ServiceDefinition {
+  readonly methods: {
+    readonly double: NumberMethod<false, false>;
+    readonly look: NumberMethod<false, false>;
+    readonly count: NumberMethod<false, true>;
+    readonly sum: NumberMethod<true, false>;
+    readonly echo: NumberMethod<true, true>;
+  };
+}
 
 /** Numbers go back and forth, as the seconds of a Duration. */
-export const NumberService = {
+export const NumberService: Numbers = {
   name: "Numbers",
   fullName: "test.v1.Numbers",
   methods: {
-    double: { name: "Double", requestStream: false, responseStream: false, options: {}, ...numbers },
-    look: {
-      name: "Look",
-      requestStream: false,
-      responseStream: false,
-      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
-      ...numbers,
-    },
-    count: { name: "Count", requestStream: false, responseStream: true, options: {}, ...numbers },
-    sum: { name: "Sum", requestStream: true, responseStream: false, options: {}, ...numbers },
-    echo: { name: "Echo", requestStream: true, responseStream: true, options: {}, ...numbers },
+    double: numberMethod("Double", false, false),
+    look: { ...numberMethod("Look", false, false), options: { idempotencyLevel: "NO_SIDE_EFFECTS" } },
+    count: numberMethod("Count", false, true),
+    sum: numberMethod("Sum", true, false),
+    echo: numberMethod("Echo", true, true),
   },
-} as const;
+};
+
+function numberMethod<Q extends boolean, R extends boolean>(
+  name: string,
+  requestStream: Q,
+  responseStream: R,
+): NumberMethod<Q, R> {
+  return { name, requestType: Duration, responseType: Duration, requestStream, responseStream, options: {} };
+}
 
 /** What a tiny server does; an RPC that is left out is UNIMPLEMENTED. */
 export interface Handlers {
@@ -143,7 +166,7 @@ export function connectTo(
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
     auth: typeof options.auth === "object" ? options.auth : undefined,
-    retry: options.retry ?? {},
+    retry: options.retry ?? { backoff: { initialMs: 1 } },
     budget: new RetryBudget(),
     maxSendBytes: options.limits?.maxSendBytes ?? 4_194_304,
     defaults: options.defaults ?? {},
@@ -160,4 +183,15 @@ export function connectTo(
       await transport.close();
     },
   };
+}
+
+/** What a call fails with; a call that does not fail, or not with one of these, fails the test. */
+export async function errorOf(call: PromiseLike<unknown>): Promise<StreamingError> {
+  try {
+    await call;
+  } catch (error) {
+    if (StreamingError.is(error)) return error;
+    throw error;
+  }
+  throw new Error("the call did not fail");
 }

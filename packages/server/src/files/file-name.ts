@@ -15,7 +15,7 @@ export function checkFileName(field: string, name: string): void {
 
 function flawOf(name: string): string | undefined {
   if (name === "") return "must not be empty";
-  if (!name.isWellFormed()) return "must be valid Unicode";
+  if (/\p{Cs}/u.test(name)) return "must be valid Unicode";
   const bytes = Buffer.byteLength(name);
   if (bytes > MAX_FILENAME_BYTES)
     return `has ${String(bytes)} bytes, at most ${String(MAX_FILENAME_BYTES)} are allowed`;

@@ -24,7 +24,7 @@ export interface FileRecord {
   readonly metageneration: number;
   readonly createdAt: number;
   readonly updatedAt: number;
-  readonly expiresAt?: number;
+  readonly expiresAt?: number | undefined;
 }
 
 /** Who asks, and what time it is. */
@@ -47,7 +47,7 @@ export async function loadFile(records: RecordStore, fileId: string, asker: Aske
 }
 
 /** Whether the file's time is over, swept away or not. */
-export function isExpired({ expiresAt }: { readonly expiresAt?: number }, nowMs: number): boolean {
+export function isExpired({ expiresAt }: Pick<FileRecord, "expiresAt">, nowMs: number): boolean {
   return expiresAt !== undefined && expiresAt <= nowMs;
 }
 

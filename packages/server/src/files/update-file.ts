@@ -66,7 +66,7 @@ function checkRequest({ file, updateMask }: UpdateFileRequest): CheckedChange {
 
 /** Not set: the file stays for good. JSON leaves out what is undefined. */
 function expiryOf({ expireTime }: FileInfo): Partial<FileRecord> {
-  if (expireTime === undefined) return { expiresAt: undefined } as Partial<FileRecord>;
+  if (expireTime === undefined) return { expiresAt: undefined };
   try {
     return { expiresAt: msOfTimestamp(expireTime) };
   } catch {

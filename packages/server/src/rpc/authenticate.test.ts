@@ -115,14 +115,15 @@ describe("authentication", () => {
 
   test("a client that goes away while the hook thinks ends the call", async () => {
     const asked = latch<AbortSignal>();
-    await using test = await startTestServer(whoami().handlers, {
+    const handlers: TestHandlers = { up: async () => Promise.resolve(chunk(1)) };
+    await using test = await startTestServer(handlers, {
       authenticate: async ({ signal }) => {
         asked.open(signal);
         return new Promise<Principal>(() => {});
       },
     });
     using client = new TestClient(test.address);
-    const call = client.both();
+    const call = client.up();
     const outcome = outcomeOf(call);
     const signal = await asked.promise;
     call.cancel();

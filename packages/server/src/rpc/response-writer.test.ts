@@ -80,7 +80,7 @@ describe("a reader that does not read", () => {
     expect(await stopped).toMatchObject({
       code: StatusCode.ABORTED,
       reason: "STREAM_STALLED",
-      metadata: { stall_timeout_ms: "50", resume_token: "after-4" },
+      metadata: { stall_timeout_ms: "50", resume_token: "after-3" },
     });
     await raw.callReset(1);
     expect(test.server.stats()).toMatchObject({ calls: 0, handlers: 0 });

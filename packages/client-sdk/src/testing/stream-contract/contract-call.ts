@@ -1,7 +1,7 @@
 import type { MethodKind } from "@millrace/shared-types";
 
 import type { CallOptions } from "../../options.js";
-import type { DuplexStream, ServerStream } from "../../rpc/streams.js";
+import type { ServerStream } from "../../rpc/streams.js";
 import type { ContractItem } from "./contract-service.js";
 import type { ContractClient } from "./harness.js";
 
@@ -11,7 +11,7 @@ export type Requests = Iterable<Partial<ContractItem>> | AsyncIterable<Partial<C
 export interface ContractCall {
   /** All responses; throws what the call fails with. */
   readonly responses: AsyncIterable<ContractItem>;
-  /** Resolves when nothing more is sent; rejects with what the requests throw, or with why they can no longer be sent. */
+  /** Resolves when nothing more is sent; rejects with what the requests throw. */
   readonly sent: Promise<void>;
   /** Of kinds whose responses are a stream. */
   readonly stream: ServerStream<ContractItem> | undefined;
@@ -29,7 +29,6 @@ export function receivesMany(kind: MethodKind): boolean {
 
 /**
  * Begins a call. Kinds with one request take the first of `requests`, which may not be asynchronous then.
- * A bidirectional call sends each request when the one before was accepted.
  */
 export function beginCall(
   kind: MethodKind,
@@ -48,7 +47,7 @@ export function beginCall(
     }
     case "bidi-streaming": {
       const stream = client.duplex(options);
-      return { responses: stream, sent: handled(sendAll(requests, stream)), stream };
+      return { responses: stream, sent: stream.sendAll(requests), stream };
     }
   }
 }
@@ -60,20 +59,6 @@ function singleResponse(response: Promise<ContractItem>): ContractCall {
 
 async function* once(response: Promise<ContractItem>): AsyncGenerator<ContractItem> {
   yield await response;
-}
-
-async function sendAll(
-  requests: Requests,
-  stream: DuplexStream<Partial<ContractItem>, ContractItem>,
-): Promise<void> {
-  try {
-    for await (const request of requests) await stream.send(request);
-    await stream.end();
-  } catch (error) {
-    // Does nothing to a call that has ended; one whose requests failed must not look finished.
-    stream.cancel(error);
-    throw error;
-  }
 }
 
 function firstOf(requests: Requests): Partial<ContractItem> {

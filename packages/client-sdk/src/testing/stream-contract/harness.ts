@@ -1,9 +1,7 @@
-import type { CallOptions } from "../../options.js";
-import type { RequestSource, Rpc } from "../../rpc/rpc.js";
-import type { DuplexStream, ServerStream } from "../../rpc/streams.js";
+import type { TypedMethods } from "../../rpc/typed-methods.js";
 import type { InMemoryCallContext } from "../in-memory-context.js";
 import type { VirtualClock } from "../virtual-clock.js";
-import { ContractService, type ContractHandlers, type ContractItem } from "./contract-service.js";
+import type { ContractHandlers, ContractService } from "./contract-service.js";
 
 /** What the contract's handlers look at. The server's `CallContext` has it. */
 export type ContractContext = Pick<
@@ -12,23 +10,7 @@ export type ContractContext = Pick<
 >;
 
 /** A typed client of {@link ContractService}. */
-export interface ContractClient {
-  unary(request: Partial<ContractItem>, options?: CallOptions): Promise<ContractItem>;
-  serverStream(request: Partial<ContractItem>, options?: CallOptions): ServerStream<ContractItem>;
-  clientStream(requests: RequestSource<Partial<ContractItem>>, options?: CallOptions): Promise<ContractItem>;
-  duplex(options?: CallOptions): DuplexStream<Partial<ContractItem>, ContractItem>;
-}
-
-/** The contract's client over any {@link Rpc}. */
-export function contractClient(rpc: Rpc): ContractClient {
-  const { unary, serverStream, clientStream, duplex } = ContractService.methods;
-  return {
-    unary: (request, options) => rpc.unary(ContractService, unary, request, options),
-    serverStream: (request, options) => rpc.serverStream(ContractService, serverStream, request, options),
-    clientStream: (requests, options) => rpc.clientStream(ContractService, clientStream, requests, options),
-    duplex: (options) => rpc.duplex(ContractService, duplex, options),
-  };
-}
+export type ContractClient = TypedMethods<typeof ContractService>;
 
 export interface StageOptions {
   /** Of the client. Default: the real time. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { MethodKind } from "@millrace/shared-types";
+import { StatusCode, type MethodKind } from "@millrace/shared-types";
 
 import { latch } from "../../latch.js";
 import { tally } from "../../tally.js";
@@ -63,10 +63,11 @@ const slowWriter: Scenario = {
     const probe = new ServerProbe();
     const script = probe.watch(async function* (requests) {
       if (kind === "server-streaming") yield* eachAfter(atClient.reached, count);
-      else for await (const request of requests) {
-        atServer.add();
-        if (kind === "bidi-streaming") yield request;
-      }
+      else
+        for await (const request of requests) {
+          atServer.add();
+          if (kind === "bidi-streaming") yield request;
+        }
       if (kind === "client-streaming") yield item(atServer.count);
     });
     await using stage = await harness.open(handlersOf(kind, script));
@@ -112,10 +113,42 @@ const earlyResponse: Scenario = {
     await using stage = await harness.open(handlersOf(kind, script));
     const call = beginCall(kind, stage.client, endless());
     const responses = await take(call.responses[Symbol.asyncIterator]());
-    assert.deepEqual(responses.map(({ n }) => n), [3]);
+    assert.deepEqual(
+      responses.map(({ n }) => n),
+      [3],
+    );
     await within(closed.promise, "the requests are closed");
-    if (kind === "bidi-streaming") await assert.rejects(within(call.sent, "send fails once the call has ended"));
+    await within(call.sent, "nothing more is sent");
     assert.equal(await probe.ended(), undefined, "the server ended the call by itself");
+  },
+};
+
+const sendAfterEnd: Scenario = {
+  name: "send fails once the server has ended the call",
+  notFor: {
+    unary: "there is no send(): see early response",
+    "server-streaming": "there is no send(): see early response",
+    "client-streaming": "there is no send(): see early response",
+  },
+  async run(kind, harness) {
+    const probe = new ServerProbe();
+    const script = probe.watch(async function* (requests) {
+      yield* await take(requests[Symbol.asyncIterator](), 3);
+    });
+    await using stage = await harness.open(handlersOf(kind, script));
+    const stream = stage.client.duplex();
+    const sending = (async () => {
+      for (let n = 0; ; n++) await stream.send(item(n));
+    })();
+    const failing = assert.rejects(within(sending, "send fails"), { code: StatusCode.FAILED_PRECONDITION });
+    const received = await take(stream[Symbol.asyncIterator]());
+    assert.deepEqual(
+      received.map(({ n }) => n),
+      [0, 1, 2],
+    );
+    await failing;
+    assert.equal(stream.bufferedBytes, 0);
+    assert.equal(await probe.ended(), undefined);
   },
 };
 
@@ -154,7 +187,10 @@ const interleaved: Scenario = {
     await assert.rejects(within(take(a), "the aborted call ends"), { code: 1 });
     await within(Promise.race(probe.calls.map(({ aborted }) => aborted.promise)), "the server learns of the abort");
     release.open();
-    assert.deepEqual((await take(b)).map(({ n }) => n), [202]);
+    assert.deepEqual(
+      (await take(b)).map(({ n }) => n),
+      [202],
+    );
     const reasons = [await probe.ended(0), await probe.ended(1)];
     assert.equal(reasons.filter((reason) => reason !== undefined).length, 1, "one call was aborted, not both");
   },
@@ -168,4 +204,12 @@ function untilAbortedOnce(signal: AbortSignal): Promise<void> {
 }
 
 /** What arrives, in which order, and when. */
-export const DELIVERY: readonly Scenario[] = [inOrder, empty, oneItem, slowWriter, earlyResponse, interleaved];
+export const DELIVERY: readonly Scenario[] = [
+  inOrder,
+  empty,
+  oneItem,
+  slowWriter,
+  earlyResponse,
+  sendAfterEnd,
+  interleaved,
+];

@@ -176,7 +176,10 @@ async function drainStream(kind: MethodKind, harness: ContractHarness): Promise<
   const { script, kept } = resumableScript(kind);
   const stopping: ContractScript = async function* (requests, context) {
     let passed = 0;
-    for await (const one of script(countThen(requests, () => reached.open()), context)) {
+    for await (const one of script(
+      countThen(requests, () => reached.open()),
+      context,
+    )) {
       yield one;
       if (draining && ++passed === DRAIN_AT) await untilAborted(context.signal);
     }

@@ -1,14 +1,18 @@
 import {
+  createTokenSigner,
   DEFAULT_LIMITS,
+  FileServiceDefinition,
   type Limits,
   StreamingServiceDefinition,
   StreamServiceDefinition,
 } from "@millrace/shared-types";
 
+import type { FilesDeps } from "./files/files-deps.js";
+import { filesService, fileStreams, openFiles } from "./files/files-service.js";
 import { infoService } from "./info/info-service.js";
 import { openStores, type Stores } from "./open-stores.js";
-import { systemClock } from "./ports/clock.js";
-import { type BoundService, partialService } from "./rpc/bind-service.js";
+import { type Clock, systemClock } from "./ports/clock.js";
+import { type BoundService, partialService, service } from "./rpc/bind-service.js";
 import { createServer, type RunningServer } from "./rpc/create-server.js";
 import { checkNames } from "./rpc/number-options.js";
 import { SERVER_OPTION_NAMES, type ServerOptions } from "./rpc/server-options.js";
@@ -35,11 +39,21 @@ export async function createStreamingServer(options: StreamingServerOptions = {}
   const stores = await openStores(dataDir);
   const limits = { ...DEFAULT_LIMITS, ...fileLimits };
   try {
-    const builtIn = builtInServices(stores, limits, rest);
+    const { clock = systemClock, logger } = rest;
+    const files = await openFiles({
+      ...stores,
+      tokenSigner: createTokenSigner(stores.tokenSecret),
+      clock,
+      limits,
+      ...(logger && { log: logger }),
+    });
     return await createServer({
       ...rest,
-      services: [...builtIn, ...services],
-      onClosed: async () => stores[Symbol.asyncDispose](),
+      services: [...builtInServices(stores, files, limits, clock), ...services],
+      onClosed: async () => {
+        await files[Symbol.asyncDispose]();
+        await stores[Symbol.asyncDispose]();
+      },
     });
   } catch (error) {
     await stores[Symbol.asyncDispose]();
@@ -49,14 +63,15 @@ export async function createStreamingServer(options: StreamingServerOptions = {}
 
 /** The domains that are not built yet answer UNIMPLEMENTED. */
 function builtInServices(
-  stores: Stores,
+  { clusterId }: Stores,
+  files: FilesDeps,
   limits: Limits,
-  { clock = systemClock }: ServerOptions,
+  clock: Clock,
 ): readonly BoundService[] {
-  const { clusterId } = stores;
   return [
-    partialService(StreamingServiceDefinition, {}),
+    partialService(StreamingServiceDefinition, fileStreams(files)),
     partialService(StreamServiceDefinition, {}),
-    infoService({ clusterId, features: [], limits, clock }),
+    service(FileServiceDefinition, filesService(files)),
+    infoService({ clusterId, features: ["files.dedupe", "files.parallel"], limits, clock }),
   ];
 }

@@ -116,6 +116,7 @@ const SCALARS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
 
 function arbitraryValue(field: protobuf.Field): fc.Arbitrary<unknown> {
   const { resolvedType } = field;
+  if (isFieldMask(field)) return fc.array(TEXT, { maxLength: 3 });
   if (resolvedType instanceof protobuf.Type) return arbitraryMessage(resolvedType);
   if (resolvedType instanceof protobuf.Enum) return fc.constantFrom(...Object.values(resolvedType.values), 1_000_000, -1);
   if (isString64(field)) return fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n).map(String);
@@ -132,6 +133,11 @@ function defaultOf(field: protobuf.Field): unknown {
 
 function isString64(field: protobuf.Field): boolean {
   return field.options?.["jstype"] === "JS_STRING";
+}
+
+/** ts-proto makes a plain array of paths of it. */
+function isFieldMask(field: protobuf.Field): boolean {
+  return field.resolvedType?.fullName === ".google.protobuf.FieldMask";
 }
 
 /** protobufjs keeps the names of its own well-known types as they are in the proto. */
@@ -161,6 +167,7 @@ function isSame(a: unknown, b: unknown): boolean {
 
 function plainField(field: protobuf.Field, value: unknown): unknown {
   const { resolvedType } = field;
+  if (isFieldMask(field)) return { paths: value };
   const plainValue = (item: unknown): unknown =>
     resolvedType instanceof protobuf.Type ? toPlain(resolvedType, item as Message) : item;
   if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [key, plainValue(item)]));

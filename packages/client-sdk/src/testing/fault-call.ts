@@ -25,6 +25,7 @@ export class FaultCall implements TransportCall {
   #messages = 0;
   #bytes = 0;
   #delivery: Promise<unknown> = Promise.resolve();
+  #sending: Promise<void> = Promise.resolve();
 
   constructor(inner: TransportCall, plan: FaultPlan, clock: ClientClock, onFault: () => void) {
     this.#inner = inner;
@@ -44,15 +45,14 @@ export class FaultCall implements TransportCall {
     return this.#inner.peer();
   }
 
-  async send(message: Uint8Array): Promise<void> {
-    await this.#untilOutOfHole();
-    await this.#inner.send(message);
-    this.#count(1, message.length);
+  send(message: Uint8Array): Promise<void> {
+    this.#sending = this.#send(message);
+    return this.#sending;
   }
 
+  /** After the last message, which its sender need not have waited for. */
   halfClose(): void {
-    if (this.#hole === undefined) this.#inner.halfClose();
-    else void this.#untilOutOfHole().then(() => this.#inner.halfClose());
+    void this.#sending.then(() => this.#untilOutOfHole()).then(() => this.#inner.halfClose());
   }
 
   receive(): Promise<Uint8Array | undefined> {
@@ -84,6 +84,12 @@ export class FaultCall implements TransportCall {
   resume(): void {
     this.#hole?.open();
     this.#hole = undefined;
+  }
+
+  async #send(message: Uint8Array): Promise<void> {
+    await this.#untilOutOfHole();
+    await this.#inner.send(message);
+    this.#count(1, message.length);
   }
 
   async #receive(): Promise<Uint8Array | undefined> {

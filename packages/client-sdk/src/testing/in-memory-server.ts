@@ -134,7 +134,8 @@ function statusOf(error: unknown, { trailers, requestId }: InMemoryCallContext):
       : new ServiceError("INTERNAL", "internal error", { metadata: { error_id: requestId }, cause: error });
   return {
     code: told.code,
-    message: told.message,
+    // As UTF-8, which is how it travels: half a surrogate pair does not survive that.
+    message: Buffer.from(told.message).toString(),
     trailers: { ...trailers, [STATUS_DETAILS_KEY]: encodeStatusDetails(told) },
     origin: "server",
   };

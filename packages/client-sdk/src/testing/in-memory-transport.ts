@@ -145,9 +145,10 @@ class InProcess implements InMemoryTransport {
   }
 
   async #run(served: ServedCall): Promise<void> {
-    // The handler starts after the caller has its call, as it would behind a connection.
+    // The handler starts after the caller has its call, as it would behind a connection; a call that was
+    // cancelled before that never arrives.
     await Promise.resolve();
-    await runHandler(served);
+    if (!served.controls.context.signal.aborted) await runHandler(served);
     this.#running.delete(served);
   }
 

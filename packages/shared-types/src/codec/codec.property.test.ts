@@ -55,10 +55,10 @@ describe("the fast codec", () => {
   test.each(names)("agrees with protobufjs on %s", (name) => {
     const [type, schema] = [typeOf(name), schemaOf(name)];
     const property = fc.property(arbitraryMessage(schema), (message) => {
-      const plain = schema.create(toPlain(schema, message));
-      const theirs = Buffer.from(schema.encode(plain).finish());
-      expect(decodeMessage(type, theirs)).toEqual(message);
-      expect(encodeMessage(type, message)).toEqual(theirs);
+      const theirs = schema.encode(schema.create(toPlain(schema, message))).finish();
+      expect(decodeMessage(type, Buffer.from(theirs))).toEqual(message);
+      // Not compared as bytes: protobufjs writes the empty keys and values of maps too.
+      expect(schema.decode(encodeMessage(type, message))).toEqual(schema.decode(theirs));
     });
     fc.assert(property, { seed, numRuns: 50 });
   });

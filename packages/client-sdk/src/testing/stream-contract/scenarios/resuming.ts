@@ -47,7 +47,11 @@ function resumableScript(kind: MethodKind): Served {
       context.sendHeaders({ kept: String(kept.length) });
       if (kind === "server-streaming") {
         [next] = (await take(requests[Symbol.asyncIterator](), 1)).map(({ n }) => n) as [number];
-        for (; next < COUNT; next++) yield* items(next, next + 1);
+        // An item that was handed over is not sent again, so it is counted before.
+        while (next < COUNT) {
+          const n = next++;
+          yield* items(n, n + 1);
+        }
         return;
       }
       for await (const request of requests) {

@@ -6,9 +6,10 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createClient } from "@millrace/client-sdk";
+import { seededRandom } from "@millrace/client-sdk/testing";
 
 import { readSlowly } from "./slow-reader.js";
-import { runSeed, seededRandom } from "./support/seeded-random.js";
+import { runSeed } from "./support/run-seed.js";
 import { startServerProcess } from "./support/server-process.js";
 import { makeTempDir } from "./support/temp-dir.js";
 import { abortUploads } from "./upload-aborts.js";

@@ -1,9 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { open, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { createClient, type StreamingClient } from "@millrace/client-sdk";
+import { openFaultProxy } from "@millrace/client-sdk/testing";
 
 import { failureOf, seedChunksOf, seedContent, seedDownload, seedUpload } from "./support/seed-calls.js";
 import { openSeedClient, type SeedClient } from "./support/seed-client.js";
@@ -189,7 +192,55 @@ describe("defects of the seed that must not come back", () => {
       if (rest !== undefined) expect(Buffer.concat([first!.content, rest]).equals(before)).toBe(true);
     });
   });
+
+  describe("S7: the client wrote over its target, checked nothing and began anew after a cut", () => {
+    const upload = async (content: Uint8Array): Promise<string> =>
+      (await sdk.files.upload(content, { filename: "s7.bin" })).fileId;
+
+    it("resumes a download across cuts and gives the same bytes", async () => {
+      const content = randomBytes(8_000_000);
+      const fileId = await upload(content);
+      await using proxy = await openFaultProxy(server.port);
+      await using far = createClient({ target: proxy.target });
+      proxy.cutAfterBytes(1_000_000);
+      const pieces: Uint8Array[] = [];
+      let received = 0;
+      for await (const chunk of far.files.download(fileId)) {
+        expect(chunk.offset).toBe(received);
+        received += chunk.content.byteLength;
+        pieces.push(Uint8Array.from(chunk.content));
+        if (received > 4_000_000 && proxy.accepted === 2) proxy.cut();
+      }
+      expect(Buffer.concat(pieces).equals(content)).toBe(true);
+      expect(proxy.accepted).toBeGreaterThanOrEqual(3);
+    });
+
+    it("leaves the target and its folder as they were when a download fails", async () => {
+      const target = join(dir.path, "s7-target.bin");
+      await writeFile(target, "as it was");
+      const before = await readdir(dir.path);
+      await expect(sdk.files.downloadTo("no-such-file", target)).rejects.toMatchObject({ kind: "not-found" });
+      expect(await readFile(target, "utf8")).toBe("as it was");
+      expect(await readdir(dir.path)).toEqual(before);
+    });
+
+    it("refuses bytes that rotted on the server's disk with DATA_LOSS", async () => {
+      const content = randomBytes(1_000_000);
+      const fileId = await upload(content);
+      await flipByte(join(dir.path, "blobs", sha256(content).slice(0, 2), sha256(content)), 500_000);
+      const target = join(dir.path, "s7-rotten.bin");
+      await expect(sdk.files.downloadTo(fileId, target)).rejects.toMatchObject({ kind: "data-loss", reason: "CORRUPT_DATA" });
+      expect(await readdir(dir.path)).not.toContain("s7-rotten.bin");
+    });
+  });
 });
+
+async function flipByte(path: string, position: number): Promise<void> {
+  await using file = await open(path, "r+");
+  const byte = Buffer.alloc(1);
+  await file.read(byte, 0, 1, position);
+  await file.write(Buffer.from([byte[0]! ^ 1]), 0, 1, position);
+}
 
 /** The bytes, or `undefined` if the file is gone (NOT_FOUND): both are honest answers. */
 async function failureOrContent(download: ReturnType<typeof seedDownload>): Promise<Buffer | undefined> {

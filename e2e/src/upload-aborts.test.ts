@@ -1,9 +1,10 @@
 import { join } from "node:path";
 
 import { expect, it } from "@jest/globals";
+import { seededRandom } from "@millrace/client-sdk/testing";
 
 import { abortUploads } from "./upload-aborts.js";
-import { runSeed, seededRandom } from "./support/seeded-random.js";
+import { runSeed } from "./support/run-seed.js";
 import { makeTempDir } from "./support/temp-dir.js";
 
 it("publishes nothing of uploads that a seed-style client aborts in four ways", async () => {

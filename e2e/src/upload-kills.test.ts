@@ -1,7 +1,8 @@
 import { expect, it } from "@jest/globals";
+import { seededRandom } from "@millrace/client-sdk/testing";
 
 import { killDuringUploads } from "./upload-kills.js";
-import { runSeed, seededRandom } from "./support/seeded-random.js";
+import { runSeed } from "./support/run-seed.js";
 import { makeTempDir } from "./support/temp-dir.js";
 
 const MIB = 1024 * 1024;

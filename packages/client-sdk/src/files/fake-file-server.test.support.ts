@@ -26,7 +26,7 @@ const Downloads = {
   methods: { downloadFile: StreamingServiceDefinition.methods.downloadFile },
 } as const;
 
-interface Session {
+export interface Session {
   readonly uploadId: string;
   readonly spec: FileSpec;
   content: Buffer[];
@@ -45,15 +45,15 @@ export interface StoredFile {
 
 /** What the file services promise about uploads and downloads, in memory, with every number in view. */
 export class FakeFileServer {
-  readonly sessions = new Map<string, Session>();
-  readonly files = new Map<string, StoredFile>();
+  readonly sessions: Map<string, Session> = new Map();
+  readonly files: Map<string, StoredFile> = new Map();
   /** Uploads that were asked for, with repeated requests. */
   createCalls = 0;
   /** Most bytes that were received and not yet acknowledged. */
   mostUnacknowledgedBytes = 0;
   receivedBytes = 0;
   /** Commits after so many bytes without being told to flush. */
-  commitEveryBytes = COMMIT_INTERVAL_BYTES;
+  commitEveryBytes: number = COMMIT_INTERVAL_BYTES;
   /** Changes what a download sends. */
   tamper: (chunk: FileChunk) => FileChunk = (chunk) => chunk;
   /** Called before a stream is told that its file is published. */
@@ -77,7 +77,9 @@ export class FakeFileServer {
       writeFile: (chunks, context) => this.#write(chunks, context),
       getFile: async ({ name }) => {
         const files = [...this.files.values()];
-        const found = files.find(({ info }) => (name?.$case === "fileId" ? info.fileId : info.filename) === name?.value);
+        const found = files.find(
+          ({ info }) => (name?.$case === "fileId" ? info.fileId : info.filename) === name?.value,
+        );
         if (found === undefined) throw resourceNotFound("file", name?.value ?? "");
         return { file: found.info };
       },

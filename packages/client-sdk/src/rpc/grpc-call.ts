@@ -9,8 +9,12 @@ type ChannelCall = ReturnType<ChannelInterface["createCall"]>;
 
 /**
  * A call on grpc-js's channel interface, below its Node streams: one `startRead` per message gives
- * exact back-pressure. After a cancel grpc-js may never call back, so a cancel settles everything
- * here by itself.
+ * exact back-pressure. Two things to know about grpc-js 1.14.7:
+ *
+ * * Until the first `startRead` it takes everything from the connection without bound
+ *   (subchannel-call.ts: `on('data')` lets the stream flow, only a read pauses it). So one read
+ *   begins with the call, and its message is held here.
+ * * After a cancel it may never call back. So a cancel settles everything here by itself.
  */
 export class GrpcCall implements TransportCall {
   readonly headers: Promise<HeaderMap>;
@@ -21,6 +25,12 @@ export class GrpcCall implements TransportCall {
   readonly #headers: Deferred<HeaderMap> = deferred<HeaderMap>();
   readonly #status: Deferred<TransportStatus> = deferred<TransportStatus>();
   #ended = false;
+  /** A read that has not brought its message yet. */
+  #isReading = true;
+  /** The first message, if it came before it was asked for. */
+  #held: Uint8Array | undefined;
+  /** The end, which waits until the held message is taken. */
+  #afterHeld: TransportStatus | undefined;
   #peer: string | undefined;
   #receiver: ((message: Uint8Array | undefined) => void) | undefined;
   #sender: (() => void) | undefined;
@@ -40,11 +50,16 @@ export class GrpcCall implements TransportCall {
       onReceiveMetadata: (received) => {
         this.#headers.resolve(fromMetadata(received));
       },
-      onReceiveMessage: (message: Uint8Array) => this.#settleReceiver(message),
+      onReceiveMessage: (message: Uint8Array) => {
+        this.#isReading = false;
+        if (this.#receiver === undefined) this.#held = message;
+        else this.#settleReceiver(message);
+      },
       onReceiveStatus: (received) => {
         if (!this.#ended) this.#end(this.#toStatus(received));
       },
     });
+    call.startRead();
   }
 
   peer(): string | undefined {
@@ -69,9 +84,12 @@ export class GrpcCall implements TransportCall {
   }
 
   receive(): Promise<Uint8Array | undefined> {
+    if (this.#held !== undefined) return Promise.resolve(this.#takeHeld());
     if (this.#ended) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       this.#receiver = resolve;
+      if (this.#isReading) return;
+      this.#isReading = true;
       this.#call.startRead();
     });
   }
@@ -82,6 +100,7 @@ export class GrpcCall implements TransportCall {
 
   /** Ends the call from this side. */
   endWith(status: TransportStatus): void {
+    this.#takeHeld();
     if (this.#ended) return;
     this.peer();
     this.#end(status);
@@ -91,10 +110,18 @@ export class GrpcCall implements TransportCall {
   #end(status: TransportStatus): void {
     this.#ended = true;
     this.#headers.resolve({});
-    this.#status.resolve(status);
+    if (this.#held === undefined) this.#status.resolve(status);
+    else this.#afterHeld = status;
     this.#settleReceiver(undefined);
     this.#sender?.();
     this.#sender = undefined;
+  }
+
+  #takeHeld(): Uint8Array | undefined {
+    const message = this.#held;
+    this.#held = undefined;
+    if (this.#afterHeld !== undefined) this.#status.resolve(this.#afterHeld);
+    return message;
   }
 
   #settleReceiver(message: Uint8Array | undefined): void {

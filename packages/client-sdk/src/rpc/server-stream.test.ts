@@ -61,7 +61,8 @@ describe("a server stream", () => {
     const stream = client.rpc.serverStream(NumberService, count, {});
     expect(await secondsOf(stream)).toEqual(Array.from({ length: limit }, (_, index) => index + 1));
     expect(await stream.closed).toEqual({ type: "completed" });
-    expect(await stream.headers).toHaveProperty("content-type");
+    // A response without messages has its headers in its trailers.
+    expect("content-type" in (await stream.headers)).toBe(limit > 0);
     expect(await stream.trailers).toMatchObject({ "x-farewell": "bye" });
     expect(client.core.counters).toMatchObject({ started: 1, completed: 1, messagesReceived: limit });
   });
@@ -221,7 +222,7 @@ describe("a server stream", () => {
     expect(await pending).toMatchObject({ kind: "cancelled", origin: "transport", retryable: true });
   });
 
-  it("holds the server while nobody reads", async () => {
+  it.each([0, 1])("holds the server when nobody reads after %d messages", async (read) => {
     const chunk = Buffer.alloc(BIG, 0x10);
     let writtenBytes = 0;
     const isStuck = latch();
@@ -240,6 +241,8 @@ describe("a server stream", () => {
     });
     await using client = connectTo(server.target, { limits: { receiveWindowBytes: 1_048_576 } });
     const stream = client.rpc.serverStream(NumberService, count, {});
+    const iterator = stream[Symbol.asyncIterator]();
+    for (let n = 0; n < read; n++) await iterator.next();
     await isStuck.promise;
     expect(writtenBytes).toBeLessThan(4 * 1_048_576);
     stream.cancel();

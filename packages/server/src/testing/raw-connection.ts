@@ -83,6 +83,11 @@ export class RawConnection implements Disposable {
     this.socket.write(Buffer.concat([head, payload]));
   }
 
+  /** Resolves when the server has taken note of our settings, and so has sent its own. */
+  settingsAcknowledged(): Promise<void> {
+    return this.#untilFrame(({ type, flags }) => type === FRAME.SETTINGS && (flags & ACK) !== 0);
+  }
+
   /** Resolves when the server has ended its side of a call: END_STREAM, after the status. */
   callEnded(streamId: number): Promise<void> {
     return this.#untilFrame((frame) => frame.streamId === streamId && (frame.flags & END_STREAM) !== 0);
@@ -103,7 +108,9 @@ export class RawConnection implements Disposable {
   }
 
   async #untilFrame(matches: (frame: RawFrame) => boolean): Promise<void> {
-    while (!this.frames.some(matches)) await once(this.socket, "data");
+    const closed = new AbortController();
+    this.socket.once("close", () => closed.abort(new Error("the server closed the connection")));
+    while (!this.frames.some(matches)) await once(this.socket, "data", { signal: closed.signal });
   }
 
   #receive(data: Buffer): void {

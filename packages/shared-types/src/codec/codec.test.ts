@@ -1,3 +1,4 @@
+import { Status } from "#gen/google/rpc/error_details.js";
 import { DataItem } from "#gen/streaming/v1/dataset.js";
 import { Event, WatchRequest } from "#gen/streaming/v1/event.js";
 import { DownloadRequest, FileChunk, FileInfo, FileSpec, UploadSession } from "#gen/streaming/v1/file.js";
@@ -34,10 +35,11 @@ function refusal(type: MessageType<unknown>, data: Uint8Array): string {
 
 describe("decodeMessage refuses", () => {
   test.each([
-    ["a zero where a field should begin", Event, "0a 01 61 00 12 01 62", "does not end where"],
-    ["a stray end-group", Event, "0a 01 61 0c", "does not end where"],
-    ["a stray end-group in a nested message", Event, "22 03 08 01 0c 0a 01 61", "does not end where"],
-    ["a zero in a nested message", Event, "22 04 00 08 01 10 0a 01 61", "does not end where"],
+    ["a zero where a field should begin", Event, "0a 01 61 00 12 01 62", "field number 0"],
+    ["a stray end-group", Event, "0a 01 61 0c", "wire type 4"],
+    ["a zero at the end", Event, "0a 01 61 00", "field number 0"],
+    ["a stray end-group in a nested message", Event, "22 03 08 01 0c 0a 01 61", "wire type 4"],
+    ["a zero in a nested message", Event, "22 04 00 08 01 10 0a 01 61", "field number 0"],
     ["a nested message that runs over its end", Event, "22 01 08 01", "does not end where"],
     ["a nested message that runs over the end of all", Event, "22 05 08 01", "ends"],
     ["field number 0", Event, "02 01 61", "field number 0"],
@@ -63,7 +65,7 @@ describe("decodeMessage refuses", () => {
   test.each(["9007199254740992", "-9007199254740992", "9223372036854775807", "-9223372036854775808"])(
     "an integer that a number cannot hold exactly: %s",
     (value) => {
-      expect(refusal(DownloadRequest, written((writer) => writer.uint32(16).int64(value)))).toContain("MAX_SAFE_INTEGER".slice(0, 0));
+      expect(refusal(DownloadRequest, written((writer) => writer.uint32(16).int64(value)))).toMatch(/(larger|smaller) than/);
     },
   );
 
@@ -159,6 +161,10 @@ describe("decodeMessage counts elements, so that no message stalls the process",
     expect(refusal(FileChunk, repeated("f80101"))).toContain("elements");
   });
 
+  test("packed values are no tags, whatever they look like", () => {
+    expect(decodeMessage(PACKED_UINT32, bytes("0a 03 00 04 0c 0a 01 04"))).toEqual([0, 4, 12, 4]);
+  });
+
   test("packed values count", () => {
     const packed = (count: number): Buffer => written((writer) => writer.uint32(10).bytes(Buffer.alloc(count, 1)));
     expect(decodeMessage(PACKED, packed(50_000))).toHaveLength(50_000);
@@ -203,9 +209,9 @@ describe("encodeMessage", () => {
 
   test("puts large bytes inside nested messages in their place", () => {
     for (const length of [100, 1023, 1024, 16_300, 70_000, 3_000_000]) {
-      const event = Event.fromPartial({ id: "in the middle", payload: Buffer.alloc(length, 5) });
-      const data = encodeMessage(NESTED_EVENTS, [event, event, event]);
-      expect(data).toEqual(Buffer.from(NESTED_EVENTS.encode([event, event, event]).finish()));
+      const detail = { typeUrl: "before", value: Buffer.alloc(length, 5) };
+      const status = { code: 1, message: "m", details: [detail, detail, detail] };
+      expect(encodeMessage(Status, status).equals(Status.encode(status).finish())).toBe(true);
     }
   });
 
@@ -229,29 +235,51 @@ function numbered(count: number): Map<string, string> {
   return new Map(Array.from({ length: count }, (_, n) => [String(n), ""]));
 }
 
-interface Nested {
-  child: Nested | undefined;
+/** A message type with what ts-proto generates around the loop over fields. */
+function messageType<T>(start: () => T, readField: (message: T, tag: number, reader: BinaryReader) => void): MessageType<T> {
+  return {
+    encode: (_message, writer) => writer as BinaryWriter,
+    fromPartial: start,
+    decode(input, length) {
+      const reader = input as BinaryReader & { __tsProtoDecodeDepth?: number };
+      const depth = reader.__tsProtoDecodeDepth ?? 0;
+      if (depth >= 100) throw new Error("protobuf decode recursion limit exceeded");
+      reader.__tsProtoDecodeDepth = depth + 1;
+      try {
+        const end = length === undefined ? reader.len : reader.pos + length;
+        const message = start();
+        while (reader.pos < end) readField(message, reader.uint32(), reader);
+        return message;
+      } finally {
+        reader.__tsProtoDecodeDepth = depth;
+      }
+    },
+  };
 }
 
-/** What ts-proto generates for `message Nested { Nested child = 1; }`. */
-const NESTED: MessageType<Nested> = {
-  encode: (_message, writer) => writer as BinaryWriter,
-  fromPartial: () => ({ child: undefined }),
-  decode(input, length) {
-    const reader = input as BinaryReader & { __tsProtoDecodeDepth?: number };
-    const depth = reader.__tsProtoDecodeDepth ?? 0;
-    if (depth >= 100) throw new Error("protobuf decode recursion limit exceeded");
-    reader.__tsProtoDecodeDepth = depth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message: Nested = { child: undefined };
-      while (reader.pos < end) if (reader.uint32() === 10) message.child = NESTED.decode(reader, reader.uint32());
-      return message;
-    } finally {
-      reader.__tsProtoDecodeDepth = depth;
-    }
+/** message Nested { Nested child = 1; } */
+const NESTED: MessageType<unknown[]> = messageType<unknown[]>(
+  () => [],
+  (message, _tag, reader) => message.push(NESTED.decode(reader, reader.uint32())),
+);
+
+/** message Packed { repeated uint32 values = 1; } */
+const PACKED_UINT32: MessageType<number[]> = messageType<number[]>(
+  () => [],
+  (message, _tag, reader) => {
+    const end = reader.uint32() + reader.pos;
+    while (reader.pos < end) message.push(reader.uint32());
   },
-};
+);
+
+/** message Packed { repeated bool values = 1; } */
+const PACKED: MessageType<boolean[]> = messageType<boolean[]>(
+  () => [],
+  (message, _tag, reader) => {
+    const end = reader.uint32() + reader.pos;
+    while (reader.pos < end) message.push(reader.bool());
+  },
+);
 
 function nested(depth: number): Buffer {
   let data: Buffer = Buffer.alloc(0);

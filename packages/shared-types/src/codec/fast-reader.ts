@@ -30,8 +30,10 @@ export class FastReader implements Reader {
   pos = 0;
   len = 0;
   #buf: Buffer = NOTHING;
-  /** The varint that was read last: a tag when a field is skipped, a length when a nested message begins. */
-  #last = 0;
+  /** Tag of the field whose value comes next; 0 if a tag comes next. */
+  #tag = 0;
+  /** Where the length that was read last ends: a nested message, or a packed field, which holds values without tags. */
+  #lengthEnd = 0;
   #depth = 0;
   /** Where the messages that are being read must end, outermost first. */
   readonly #ends: number[] = [];
@@ -46,6 +48,8 @@ export class FastReader implements Reader {
     this.#buf = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
     this.pos = 0;
     this.len = data.length;
+    this.#tag = 0;
+    this.#lengthEnd = 0;
     this.#depth = 0;
     this.#torn = false;
     this.#messagesLeft = MAX_MESSAGE_ELEMENTS;
@@ -64,8 +68,7 @@ export class FastReader implements Reader {
 
   /**
    * Generated code counts the depth of nesting on the reader, under this name: up
-   * where a message begins, down where it ends (also when it ends by a throw). It
-   * stops silently at a stray end-group or a zero, wherever that leaves it.
+   * where a message begins, down where it ends (also when it ends by a throw).
    */
   get __tsProtoDecodeDepth(): number {
     return this.#depth;
@@ -82,7 +85,8 @@ export class FastReader implements Reader {
       this.#ends[0] = this.len;
       return;
     }
-    this.#ends[this.#depth] = this.pos + this.#last;
+    this.#ends[this.#depth] = this.#lengthEnd;
+    this.#lengthEnd = 0;
     this.#readsLeft += 2 + FREE_READS;
     this.#messagesLeft -= 1;
     if (this.#messagesLeft < 0) throw tooManyElements();
@@ -90,37 +94,59 @@ export class FastReader implements Reader {
 
   tag(): [number, number] {
     const tag = this.uint32();
-    if (tag >>> 3 === 0) throw new Error("field number 0");
     return [tag >>> 3, tag & 7];
   }
 
-  /** Skips a field that is not known, after its tag. */
+  /** Skips the value of a field that is not known, and returns its bytes. */
   skip(wireType: number): Uint8Array {
-    if (this.#last >>> 3 === 0) throw new Error("field number 0");
+    this.#tag = 0;
+    const start = this.pos;
     if (wireType === 0) this.#varint();
-    else if (wireType === 1) this.#fixed(8);
-    else if (wireType === 2) this.#fixed(this.#length());
-    else if (wireType === 5) this.#fixed(4);
-    else throw new Error(`wire type ${wireType} is not supported`);
-    return NOTHING;
+    else if (wireType === 1) this.#step(8);
+    else if (wireType === 2) this.#step(this.#varint());
+    else if (wireType === 5) this.#step(4);
+    else throw unsupported(wireType);
+    return this.#buf.subarray(start, this.pos);
   }
 
+  /** Generated code calls this for tags and lengths as well as for uint32 values: which one it is, follows from the last. */
   uint32(): number {
-    if ((this.#readsLeft -= 1) < 0) throw tooManyElements();
-    return (this.#last = this.#varint());
+    this.#count();
+    const start = this.pos;
+    const value = this.#varint();
+    if (this.#tag !== 0) {
+      if ((this.#tag & 7) === 2) this.#lengthEnd = this.pos + value;
+      this.#tag = 0;
+    } else if (start >= this.#lengthEnd) this.#beginField(value);
+    return value;
+  }
+
+  /** Generated code stops without a word at a zero or a stray end-group. */
+  #beginField(tag: number): void {
+    const wireType = tag & 7;
+    if (tag >>> 3 === 0) throw new Error("field number 0");
+    if (wireType > 5 || wireType === 3 || wireType === 4) throw unsupported(wireType);
+    this.#tag = tag;
+  }
+
+  /** A varint that is a value. */
+  #scalar(): number {
+    this.#count();
+    this.#tag = 0;
+    return this.#varint();
   }
 
   int32(): number {
-    return this.uint32() | 0;
+    return this.#scalar() | 0;
   }
 
   sint32(): number {
-    const zigzag = this.uint32();
+    const zigzag = this.#scalar();
     return (zigzag >>> 1) ^ -(zigzag & 1);
   }
 
   bool(): boolean {
-    return this.uint32() !== 0 || this.#high !== 0;
+    return this.#scalar() !== 0 || this.#high !== 0;
   }
 
   int64(): bigint {
@@ -134,7 +160,7 @@ export class FastReader implements Reader {
   }
 
   #varint64(): void {
-    WORDS.setUint32(0, this.uint32(), true);
+    WORDS.setUint32(0, this.#scalar(), true);
     WORDS.setUint32(4, this.#high, true);
   }
 
@@ -168,14 +194,16 @@ export class FastReader implements Reader {
   }
 
   bytes(): Uint8Array {
-    const length = this.#length();
-    const start = this.#fixed(length);
+    this.#tag = 0;
+    const length = this.#varint();
+    const start = this.#step(length);
     return this.#buf.subarray(start, start + length);
   }
 
   string(): string {
-    const length = this.#length();
-    const start = this.#fixed(length);
+    this.#tag = 0;
+    const length = this.#varint();
+    const start = this.#step(length);
     return length <= SHORT_STRING ? this.#shortAscii(start) : this.#utf8(start);
   }
 
@@ -197,18 +225,24 @@ export class FastReader implements Reader {
     return text;
   }
 
-  /** Steps over `bytes` bytes and returns where they start. */
+  /** A value of fixed width: counts it, steps over it and returns where it is. */
   #fixed(bytes: number): number {
-    if ((this.#readsLeft -= 1) < 0) throw tooManyElements();
+    this.#count();
+    this.#tag = 0;
+    return this.#step(bytes);
+  }
+
+  /** Steps over `bytes` bytes and returns where they start. */
+  #step(bytes: number): number {
     const start = this.pos;
     this.pos += bytes;
     if (this.pos > this.len) throw endsEarly();
     return start;
   }
 
-  /** Length of a string, `bytes` or skipped field. */
-  #length(): number {
-    return this.#varint();
+  #count(): void {
+    this.#readsLeft -= 1;
+    if (this.#readsLeft < 0) throw tooManyElements();
   }
 
   /** The low 32 bits of a varint, unsigned; the high ones are in `#high`. */
@@ -251,6 +285,10 @@ export class FastReader implements Reader {
 
 // Generated code makes a stock reader of everything that is not `instanceof BinaryReader`.
 Object.setPrototypeOf(FastReader.prototype, BinaryReader.prototype);
+
+function unsupported(wireType: number): Error {
+  return new Error(`wire type ${wireType} is not supported`);
+}
 
 function endsEarly(): Error {
   return new Error("the message ends early");

@@ -17,7 +17,7 @@ import { item, items, places, placesOf, take } from "../items.js";
 import type { Scenario } from "../scenario.js";
 
 const COUNT = 30;
-/** The connection is lost when this many items have arrived. */
+/** The connection is lost when these items have arrived; the server makes no more before that. */
 const CUTS: readonly number[] = [0, 1, 7, 8, 29];
 /** Attempts follow each other at once. */
 const AT_ONCE = { policy: {}, random: () => 0 } as const;
@@ -33,8 +33,9 @@ interface Served {
  * Responses begin at the place that the first request names. Requests are kept from the first one that
  * is new; before any is read, the headers say how many there are.
  */
-function resumableScript(kind: MethodKind): Served {
+function resumableScript(kind: MethodKind, cuts: readonly number[] = []): Served {
   const kept: number[] = [];
+  const cutsLeft = new Set(cuts);
   const keep = ({ n }: ContractItem): void => {
     if (n === kept.length) kept.push(n);
     else assert.ok(n < kept.length, `request ${String(n)} came when ${String(kept.length)} were kept: a gap`);
@@ -51,12 +52,14 @@ function resumableScript(kind: MethodKind): Served {
         while (next < COUNT) {
           const n = next++;
           yield* items(n, n + 1);
+          if (cutsLeft.delete(n)) await untilAborted(context.signal);
         }
         return;
       }
       for await (const request of requests) {
         keep(request);
         if (kind === "bidi-streaming") yield* items(request.n, request.n + 1);
+        if (cutsLeft.delete(request.n)) await untilAborted(context.signal);
       }
       if (kind !== "bidi-streaming") yield item(kept.length);
     },
@@ -155,7 +158,7 @@ const reconnect: Scenario = {
   notFor: {},
   async run(kind, harness) {
     if (kind === "unary") return retryUnary(harness);
-    const { script, kept } = resumableScript(kind);
+    const { script, kept } = resumableScript(kind, kind === "client-streaming" ? [] : CUTS);
     await using stage = await harness.open(handlersOf(kind, script));
     if (kind === "server-streaming") await resumeServerStream(stage);
     else if (kind === "bidi-streaming") await resumeDuplex(stage);

@@ -64,14 +64,14 @@ function pathsOf(names: Names, prefix: string): readonly string[] {
   ]);
 }
 
-/** `undefined` if more than half of the letters would have to change. */
+/** `undefined` if more than three letters in five would have to change. */
 function mostLike(name: string, paths: readonly string[]): string | undefined {
   const wanted = plain(name);
   const ranked = paths
     .map((path) => ({ path, distance: editDistance(wanted, plain(path.slice(path.lastIndexOf(".") + 1))) }))
     .toSorted((a, b) => a.distance - b.distance);
   const [best] = ranked;
-  return best !== undefined && best.distance <= wanted.length / 2 ? best.path : undefined;
+  return best !== undefined && best.distance <= wanted.length * 0.6 ? best.path : undefined;
 }
 
 function plain(name: string): string {

@@ -1,9 +1,4 @@
-export {
-  connectClient,
-  createClient,
-  type RawServices,
-  type StreamingClient,
-} from "./client.js";
+export { connectClient, createClient, type RawServices, type StreamingClient } from "./client.js";
 export type { ClientStats } from "./client-stats.js";
 export * from "./errors.js";
 export * from "./files/index.js";

@@ -47,7 +47,11 @@ export interface CallOptions {
 /** Gives the credentials of each attempt. */
 export interface AuthProvider {
   /** Headers to send, such as `authorization`. Called before each attempt. */
-  getHeaders(call: { readonly method: string; readonly attempt: number; readonly signal: AbortSignal }): Promise<HeaderMap>;
+  getHeaders(call: {
+    readonly method: string;
+    readonly attempt: number;
+    readonly signal: AbortSignal;
+  }): Promise<HeaderMap>;
   /** Called when the server refused the credentials, before another attempt. */
   invalidate?(error: StreamingError): void;
 }
@@ -82,7 +86,9 @@ export interface ClientOptions {
     readonly timeoutMs?: number;
   };
   /** HTTP/2 pings that find a dead connection. Default: on, every 20 s, 10 s to answer. */
-  readonly keepAlive?: false | { readonly intervalMs?: number; readonly timeoutMs?: number; readonly whileIdle?: boolean };
+  readonly keepAlive?:
+    | false
+    | { readonly intervalMs?: number; readonly timeoutMs?: number; readonly whileIdle?: boolean };
   /** Of calls that are safe to repeat. `false`: never. */
   readonly retry?: RetryPolicy | false;
   /** Of resumable streams. `false`: never. */

@@ -13,7 +13,9 @@ const GENERATED = join(REPOSITORY, "gen/ts");
 /** Reads the proto files with protobufjs: independent of buf and ts-proto. */
 export function loadProtos(): protobuf.Root {
   const root = new protobuf.Root();
-  const files = PROTO_FOLDERS.flatMap((folder) => globSync("**/*.proto", { cwd: folder }).map((file) => join(folder, file)));
+  const files = PROTO_FOLDERS.flatMap((folder) =>
+    globSync("**/*.proto", { cwd: folder }).map((file) => join(folder, file)),
+  );
   // What is not ours (google/protobuf/…) protobufjs brings along.
   root.resolvePath = (_origin, target) => files.find((file) => file.endsWith(`/${target}`)) ?? target;
   root.loadSync(files, { alternateCommentMode: true });
@@ -48,7 +50,9 @@ export async function generatedTypes(): Promise<ReadonlyMap<string, MessageType<
 }
 
 function isMessageType(value: unknown): value is MessageType<unknown> {
-  return typeof value === "object" && value !== null && "encode" in value && "decode" in value && "fromPartial" in value;
+  return (
+    typeof value === "object" && value !== null && "encode" in value && "decode" in value && "fromPartial" in value
+  );
 }
 
 type Message = Record<string, unknown>;
@@ -59,9 +63,15 @@ const arbitraries = new Map<protobuf.Type, fc.Arbitrary<Message>>();
 export function arbitraryMessage(schema: protobuf.Type): fc.Arbitrary<Message> {
   const known = arbitraries.get(schema);
   if (known !== undefined) return known;
-  const fields = schema.fieldsArray.filter((field) => !isInOneof(field)).map((field) => [jsName(field), arbitraryField(field)]);
-  const oneofs = schema.oneofsArray.filter((oneof) => !oneof.isProto3Optional).map((oneof) => [oneof.name, arbitraryOneof(oneof)]);
-  const made = fc.record(Object.fromEntries([...fields, ...oneofs]) as Record<string, fc.Arbitrary<unknown>>, { noNullPrototype: true });
+  const fields = schema.fieldsArray
+    .filter((field) => !isInOneof(field))
+    .map((field) => [jsName(field), arbitraryField(field)]);
+  const oneofs = schema.oneofsArray
+    .filter((oneof) => !oneof.isProto3Optional)
+    .map((oneof) => [oneof.name, arbitraryOneof(oneof)]);
+  const made = fc.record(Object.fromEntries([...fields, ...oneofs]) as Record<string, fc.Arbitrary<unknown>>, {
+    noNullPrototype: true,
+  });
   arbitraries.set(schema, made);
   return made;
 }
@@ -118,7 +128,8 @@ function arbitraryValue(field: protobuf.Field): fc.Arbitrary<unknown> {
   const { resolvedType } = field;
   if (isFieldMask(field)) return fc.array(TEXT, { maxLength: 3 });
   if (resolvedType instanceof protobuf.Type) return arbitraryMessage(resolvedType);
-  if (resolvedType instanceof protobuf.Enum) return fc.constantFrom(...Object.values(resolvedType.values), 1_000_000, -1);
+  if (resolvedType instanceof protobuf.Enum)
+    return fc.constantFrom(...Object.values(resolvedType.values), 1_000_000, -1);
   if (isString64(field)) return fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n).map(String);
   const scalar = SCALARS[field.type];
   if (scalar === undefined) throw new Error(`${field.fullName}: no values are known for ${field.type}`);

@@ -35,11 +35,17 @@ describe("status details", () => {
 
   test("name the resource that was not found", () => {
     const { resourceInfo } = decodeStatusDetails(encodeStatusDetails(resourceNotFound("file", "k7")));
-    expect(resourceInfo).toMatchObject({ resourceType: "file", resourceName: "k7", description: 'file "k7" not found' });
+    expect(resourceInfo).toMatchObject({
+      resourceType: "file",
+      resourceName: "k7",
+      description: 'file "k7" not found',
+    });
   });
 
   test("name the quota that is used up", () => {
-    const { quotaFailure } = decodeStatusDetails(encodeStatusDetails(new ServiceError("QUOTA_EXCEEDED", "disk is full")));
+    const { quotaFailure } = decodeStatusDetails(
+      encodeStatusDetails(new ServiceError("QUOTA_EXCEEDED", "disk is full")),
+    );
     expect(quotaFailure).toEqual([{ subject: "", description: "disk is full" }]);
   });
 
@@ -71,7 +77,9 @@ describe("status details", () => {
 
   test("cannot change the prototype of metadata", () => {
     const metadata = new Map([["__proto__", "x"]]);
-    const details = decodeStatusDetails(statusOf([packed("ErrorInfo", ErrorInfo, { reason: "R", domain: "d", metadata })]));
+    const details = decodeStatusDetails(
+      statusOf([packed("ErrorInfo", ErrorInfo, { reason: "R", domain: "d", metadata })]),
+    );
     expect(Object.getPrototypeOf(details.metadata)).toBe(Object.prototype);
     expect(Object.keys(details.metadata)).toEqual(["__proto__"]);
   });

@@ -67,8 +67,7 @@ export function durationOfMs(ms: number): Duration {
  * @throws {RangeError} if it is longer than 10,000 years, its nanos are out of range, or the two disagree in sign
  */
 export function msOfDuration({ seconds, nanos }: Duration): number {
-  const valid =
-    Math.abs(seconds) <= MAX_DURATION_SECONDS && Math.abs(nanos) < NANOS_PER_SECOND && seconds * nanos >= 0;
+  const valid = Math.abs(seconds) <= MAX_DURATION_SECONDS && Math.abs(nanos) < NANOS_PER_SECOND && seconds * nanos >= 0;
   if (!valid) throw new RangeError(`not a duration: ${seconds} s and ${nanos} ns`);
   return seconds * 1000 + nanos / NANOS_PER_MS;
 }

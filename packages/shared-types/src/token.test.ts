@@ -58,7 +58,12 @@ describe("a signed token", () => {
 
   test("is refused in another spelling of the same bytes", () => {
     const token = signer.sign({ ...SCOPE, ...CONTENT });
-    for (const spelling of [`${token}=`, `${token} `, `\n${token}`, Buffer.from(token, "base64url").toString("base64")]) {
+    for (const spelling of [
+      `${token}=`,
+      `${token} `,
+      `\n${token}`,
+      Buffer.from(token, "base64url").toString("base64"),
+    ]) {
       expect(spelling === token || refused(spelling)).toBe(true);
     }
   });

@@ -61,7 +61,9 @@ export class CallScope {
   }
 
   readonly #onAbort = (): void => {
-    this.fail(new CancelledError("cancelled by the caller", { method: this.method, cause: this.#callerSignal?.reason }));
+    this.fail(
+      new CancelledError("cancelled by the caller", { method: this.method, cause: this.#callerSignal?.reason }),
+    );
   };
 
   #timeOut(timeoutMs: number): void {

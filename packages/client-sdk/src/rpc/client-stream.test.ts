@@ -2,7 +2,14 @@ import { status as Code } from "@grpc/grpc-js";
 import { describe, expect, it } from "@jest/globals";
 
 import { latch } from "../testing/latch.js";
-import { connectTo, duration, errorOf, type Handlers, NumberService, startTinyServer } from "./tiny-server.test.support.js";
+import {
+  connectTo,
+  duration,
+  errorOf,
+  type Handlers,
+  NumberService,
+  startTinyServer,
+} from "./tiny-server.test.support.js";
 
 const { sum } = NumberService.methods;
 
@@ -158,11 +165,14 @@ describe("a client stream", () => {
         yield new Uint8Array(payload);
       }
     }
-    const raw = { ...sum, requestType: { ...sum.requestType, toBytes: (bytes: Uint8Array) => bytes, fromPartial: same } };
+    const raw = {
+      ...sum,
+      requestType: { ...sum.requestType, toBytes: (bytes: Uint8Array) => bytes, fromPartial: same },
+    };
     const control = new AbortController();
     const options = { signal: control.signal };
     const call = errorOf(client.rpc.clientStream(NumberService, raw as never, source() as never, options));
-    for (let before = -1; before !== pulledBytes; ) {
+    for (let before = -1; before !== pulledBytes;) {
       before = pulledBytes;
       await new Promise((resolve) => setTimeout(resolve, 200));
     }

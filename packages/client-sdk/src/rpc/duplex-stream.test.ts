@@ -1,7 +1,14 @@
 import { describe, expect, it } from "@jest/globals";
 
 import { latch } from "../testing/latch.js";
-import { connectTo, duration, errorOf, type Handlers, NumberService, startTinyServer } from "./tiny-server.test.support.js";
+import {
+  connectTo,
+  duration,
+  errorOf,
+  type Handlers,
+  NumberService,
+  startTinyServer,
+} from "./tiny-server.test.support.js";
 
 const { echo } = NumberService.methods;
 

@@ -1,4 +1,10 @@
-import type { MethodDefinition, PartialMessage, RequestOf, ResponseOf, ServiceDefinition } from "@millrace/shared-types";
+import type {
+  MethodDefinition,
+  PartialMessage,
+  RequestOf,
+  ResponseOf,
+  ServiceDefinition,
+} from "@millrace/shared-types";
 
 import { CancelledError, FailedPreconditionError, type StreamingError } from "../errors.js";
 import type { CallOptions } from "../options.js";

@@ -55,7 +55,13 @@ function toDefinition(method: GrpcJsMethod): MethodDefinition {
 }
 
 function serialized<T>(toBytes: (message: T) => Uint8Array, fromBytes: (bytes: Uint8Array) => T): MessageType<T> {
-  const type: SerializedType<T> = { toBytes, fromBytes, fromPartial: (message) => message as T, encode: unused, decode: unused };
+  const type: SerializedType<T> = {
+    toBytes,
+    fromBytes,
+    fromPartial: (message) => message as T,
+    encode: unused,
+    decode: unused,
+  };
   return type;
 }
 

@@ -170,7 +170,8 @@ export class OpenCall<M extends MethodDefinition> {
       canRenewCredentials: auth?.invalidate !== undefined,
     });
     if (error.kind === "unauthenticated" && error.origin === "server") this.#tell(auth?.invalidate?.bind(auth), error);
-    if (error.reason === "DRAINING") statuses.publish({ type: "server-draining", reconnectAfterMs: error.retryAfterMs });
+    if (error.reason === "DRAINING")
+      statuses.publish({ type: "server-draining", reconnectAfterMs: error.retryAfterMs });
     return error;
   }
 

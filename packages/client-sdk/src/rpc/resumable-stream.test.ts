@@ -4,6 +4,7 @@ import type { Duration } from "@millrace/shared-types";
 
 import { latch } from "../testing/latch.js";
 import type { CallOptions } from "../options.js";
+import { seededRandom } from "../testing/seeded-random.js";
 import { VirtualClock } from "../testing/virtual-clock.js";
 import { resumableStream, type ResumableStreamOptions } from "./resumable-stream.js";
 import { openResumeLoop } from "./resume-loop.js";
@@ -70,7 +71,10 @@ describe("a resumable stream", () => {
       count(call) {
         const at = [...cuts].filter((place) => place > call.request.seconds).toSorted((a, b) => a - b)[0];
         writeUpTo(call, at ?? last, () => {
-          if (at === undefined) return call.end();
+          if (at === undefined) {
+            call.end();
+            return;
+          }
           cuts.delete(at);
           cut(call, random());
         });
@@ -138,9 +142,11 @@ describe("a resumable stream", () => {
     });
     await using client = connectTo(server.target);
     const stream = resumeCount(client, { policy: { ...QUICK, maxAttempts: 3 } });
-    const error = await errorOf((async () => {
-      for await (const _ of stream);
-    })());
+    const error = await errorOf(
+      (async () => {
+        for await (const _ of stream);
+      })(),
+    );
     expect(error).toMatchObject({ kind: "unavailable", position: "2" });
     expect(error.attempts).toHaveLength(3);
     expect(await stream.closed).toEqual({ type: "failed", error });

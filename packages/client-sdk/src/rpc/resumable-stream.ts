@@ -71,7 +71,9 @@ class ReopeningStream<T, P> implements ResumableStream<T, P> {
     if (signal?.aborted === true) this.#onAbort();
     this.closed = this.#closed.promise;
     this.headers = handled(Promise.race([this.#firstHeaders.promise, this.closed.then(unlessFailed)]));
-    this.trailers = handled(this.closed.then(async (end) => ({ ...unlessFailed(end), ...(await this.#stream.trailers) })));
+    this.trailers = handled(
+      this.closed.then(async (end) => ({ ...unlessFailed(end), ...(await this.#stream.trailers) })),
+    );
   }
 
   get position(): P | undefined {

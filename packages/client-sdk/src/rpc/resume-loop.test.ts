@@ -6,7 +6,8 @@ import { VirtualClock } from "../testing/virtual-clock.js";
 import { openResumeLoop } from "./resume-loop.js";
 import { errorOf } from "./tiny-server.test.support.js";
 
-const lost = (retryAfterMs?: number) => new UnavailableError("lost", { origin: "transport", retryable: true, retryAfterMs });
+const lost = (retryAfterMs?: number) =>
+  new UnavailableError("lost", { origin: "transport", retryable: true, retryAfterMs });
 
 function setUp(policy?: ResumePolicy | false) {
   const clock = new VirtualClock(0);

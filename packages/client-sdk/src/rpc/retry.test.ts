@@ -7,7 +7,8 @@ import { RetryBudget } from "./retry-budget.js";
 import { type Outcome, retrying } from "./retry.js";
 import { errorOf } from "./tiny-server.test.support.js";
 
-const lost = (retryAfterMs?: number) => new UnavailableError("lost", { origin: "transport", retryable: true, retryAfterMs });
+const lost = (retryAfterMs?: number) =>
+  new UnavailableError("lost", { origin: "transport", retryable: true, retryAfterMs });
 
 function setUp(deadline?: number) {
   const clock = new VirtualClock(0);

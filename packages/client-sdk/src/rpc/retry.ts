@@ -67,7 +67,8 @@ function delayAfter(
   if (!error.retryable || signal.aborted) return undefined;
   if (error.kind === "unauthenticated") return credentialsRenewed ? undefined : 0;
   budget.failed();
-  if (policy === false || failures >= (policy.maxAttempts ?? DEFAULT_MAX_ATTEMPTS) || !budget.allowsRetry) return undefined;
+  if (policy === false || failures >= (policy.maxAttempts ?? DEFAULT_MAX_ATTEMPTS) || !budget.allowsRetry)
+    return undefined;
   const delayMs =
     error.retryAfterMs === undefined
       ? backoffMs(failures, policy.backoff ?? {}, random)

@@ -1,4 +1,10 @@
-import type { MethodDefinition, PartialMessage, RequestOf, ResponseOf, ServiceDefinition } from "@millrace/shared-types";
+import type {
+  MethodDefinition,
+  PartialMessage,
+  RequestOf,
+  ResponseOf,
+  ServiceDefinition,
+} from "@millrace/shared-types";
 
 import type { CallOptions } from "../options.js";
 import type { DuplexStream, ServerStream } from "./streams.js";

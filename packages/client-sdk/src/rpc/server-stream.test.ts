@@ -90,7 +90,9 @@ describe("a server stream", () => {
     const pending = [iterator.next(), iterator.next()];
     await begun.promise;
     await leave(stream, iterator);
-    expect(await Promise.all(pending)).toEqual([{ done: true }, { done: true }].map((done) => ({ ...done, value: undefined })));
+    expect(await Promise.all(pending)).toEqual(
+      [{ done: true }, { done: true }].map((done) => ({ ...done, value: undefined })),
+    );
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
     await cancelled.promise;
   });
@@ -252,7 +254,9 @@ describe("a server stream", () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown): void => void unhandled.push(reason);
     process.on("unhandledRejection", note);
-    await using server = await startTinyServer({ count: (call) => void call.emit("error", { code: 13, details: "x" }) });
+    await using server = await startTinyServer({
+      count: (call) => void call.emit("error", { code: 13, details: "x" }),
+    });
     await using client = connectTo(server.target);
     const stream = client.rpc.serverStream(NumberService, count, {});
     expect(await stream.closed).toMatchObject({ type: "failed" });

@@ -100,7 +100,11 @@ function classOf({ code, origin, message }: TransportStatus): ErrorClass {
   return (CLASSES as Partial<typeof CLASSES>)[code] ?? UnknownError;
 }
 
-function messageTooLarge(message: string, init: StreamingErrorInit, [, first, second]: RegExpExecArray): StreamingError {
+function messageTooLarge(
+  message: string,
+  init: StreamingErrorInit,
+  [, first, second]: RegExpExecArray,
+): StreamingError {
   const [size, limit] = second === undefined ? [undefined, first] : [first, second];
   return new MessageTooLargeError(message, {
     ...init,

@@ -39,7 +39,9 @@ type AnyCall = (input: never, options?: CallOptions) => unknown;
 
 /** The functions that call a service's RPCs over `rpc`. */
 export function typedMethods<S extends ServiceDefinition>(service: S, rpc: Rpc): TypedMethods<S> {
-  const entries = Object.entries(service.methods).map(([name, method]) => [name, callOf(service, method, rpc)] as const);
+  const entries = Object.entries(service.methods).map(
+    ([name, method]) => [name, callOf(service, method, rpc)] as const,
+  );
   return Object.fromEntries(entries) as unknown as TypedMethods<S>;
 }
 

@@ -4,7 +4,14 @@ import { encodeStatusDetails, ServiceError, STATUS_DETAILS_KEY } from "@millrace
 
 import type { StreamingError } from "../errors.js";
 import { latch } from "../testing/latch.js";
-import { connectTo, duration, errorOf, metadataOf, NumberService, startTinyServer } from "./tiny-server.test.support.js";
+import {
+  connectTo,
+  duration,
+  errorOf,
+  metadataOf,
+  NumberService,
+  startTinyServer,
+} from "./tiny-server.test.support.js";
 
 const { double, look } = NumberService.methods;
 
@@ -87,9 +94,9 @@ describe("a unary call", () => {
   it("refuses a timeout that timers cannot keep", async () => {
     await using client = connectTo("127.0.0.1:1");
     const call = client.rpc.unary(NumberService, double, {}, { timeoutMs: 2 ** 31 });
-    await expect(call).rejects.toThrow(new RangeError(
-      "timeoutMs is 2147483648, not between 0 and 2147483647 (leave it out for none)",
-    ));
+    await expect(call).rejects.toThrow(
+      new RangeError("timeoutMs is 2147483648, not between 0 and 2147483647 (leave it out for none)"),
+    );
     expect(client.core.calls.size).toBe(0);
   });
 
@@ -219,7 +226,12 @@ describe("a unary call that is safe to repeat", () => {
     await using client = connectTo(server.target, { retry: { maxAttempts: 3, backoff: { initialMs: 1 } } });
     const { attempts } = await errorOf(client.rpc.unary(NumberService, look, {}));
     expect(attempts).toHaveLength(3);
-    expect(attempts[0]).toMatchObject({ peer: server.target, codeName: "UNAVAILABLE", origin: "server", message: "never" });
+    expect(attempts[0]).toMatchObject({
+      peer: server.target,
+      codeName: "UNAVAILABLE",
+      origin: "server",
+      message: "never",
+    });
   });
 
   it("is left alone when the server says so", async () => {

@@ -1,4 +1,10 @@
-import { durationOfMs, InfoServiceDefinition, type Limits, timestampOfMs } from "@millrace/shared-types";
+import {
+  durationOfMs,
+  InfoServiceDefinition,
+  type Limits,
+  type ServerLimits,
+  timestampOfMs,
+} from "@millrace/shared-types";
 
 import type { Clock } from "../ports/clock.js";
 import { type BoundService, service } from "../rpc/bind-service.js";
@@ -22,10 +28,14 @@ export function infoService({ clusterId, features, limits, clock }: InfoDeps): B
         serverVersion: SERVER_VERSION,
         profile: "embedded",
         features: [...features],
-        limits: { ...limits, uploadTtl: durationOfMs(limits.uploadTtlMs) },
+        limits: toWireLimits(limits),
         serverTime: timestampOfMs(clock.now()),
         clusterId,
         caller: principal.id,
       }),
   });
+}
+
+function toWireLimits({ uploadTtlMs, ...limits }: Limits): ServerLimits {
+  return { ...limits, uploadTtl: durationOfMs(uploadTtlMs) };
 }

@@ -120,6 +120,7 @@ describe("createServer", () => {
   test("a connection that says nothing is closed", async () => {
     await using test = await startTestServer(echo, { timeouts: { handshakeMs: 50 } });
     const silent = connect(test.server.port, "127.0.0.1");
+    silent.resume();
     await once(silent, "close");
     expect(test.server.stats().connections).toBe(0);
   });

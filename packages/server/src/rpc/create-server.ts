@@ -65,6 +65,8 @@ export async function createServer(options: ServerOptions = {}): Promise<Running
 /** How long a drain waits for the last statuses and GOAWAYs to go out, after everything has been told to end. */
 const FLUSH_MS = 1_000;
 
+const NEVER = new AbortController().signal;
+
 class StreamServer implements RunningServer {
   readonly health: HealthState;
   readonly #options: ResolvedOptions;
@@ -149,7 +151,7 @@ class StreamServer implements RunningServer {
     const sessionsClosed = new Promise<void>((resolve) => this.#grpc.tryShutdown(() => resolve()));
     await this.#withinMs(FLUSH_MS, (signal) => this.#listener.whenClosed(signal));
     this.#listener.destroyConnections();
-    await sessionsClosed;
+    await Promise.all([sessionsClosed, this.#listener.whenClosed(NEVER)]);
     await this.#withinMs(FLUSH_MS, (signal) => this.#calls.whenIdle(signal));
     await this.#options.onClosed?.();
   }

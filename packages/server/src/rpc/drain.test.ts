@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { StatusCode } from "@millrace/shared-types";
 
 import { latch } from "../testing/latch.js";
-import { openResources } from "../testing/leak-guard.js";
+import { openResources, untilReleased } from "../testing/leak-guard.js";
 import { startTestServer } from "../testing/start-test-server.js";
 import { chunk, type TestHandlers } from "../testing/test-service.js";
 import { outcomeOf, TestClient } from "./testing/test-client.js";
@@ -114,8 +114,7 @@ describe("close", () => {
     client.close();
     expect(test.server.stats()).toMatchObject({ calls: 0, handlers: 0, connections: 0 });
     expect(test.clock.timers).toBe(0);
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(openResources()).toEqual(before);
+    await untilReleased(before);
     await using again = await startTestServer(waiting, { port });
     expect(again.server.port).toBe(port);
   });

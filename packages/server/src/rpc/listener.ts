@@ -27,6 +27,7 @@ export class Listener {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #onConnection: (socket: Socket) => void;
+  #isClosed = false;
 
   constructor(limits: ListenerLimits, clock: Clock, log: Logger, onConnection: (socket: Socket) => void) {
     this.#limits = limits;
@@ -34,6 +35,7 @@ export class Listener {
     this.#log = log;
     this.#onConnection = onConnection;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#server.once("close", () => (this.#isClosed = true));
   }
 
   /** Open connections. */
@@ -58,10 +60,18 @@ export class Listener {
     this.#server.close();
   }
 
-  /** Resolves once all connections are closed, or when `signal` aborts. */
-  async whenClosed(signal: AbortSignal): Promise<void> {
-    const closed = [...this.#sockets].map((socket) => closedOf(socket, signal));
-    await Promise.all(closed);
+  /** Resolves once all connections are closed, or when `signal` aborts. After `stopListening`. */
+  whenClosed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        this.#server.off("close", settle);
+        signal.removeEventListener("abort", settle);
+        resolve();
+      };
+      this.#server.once("close", settle);
+      signal.addEventListener("abort", settle, { once: true });
+      if (signal.aborted || this.#isClosed) settle();
+    });
   }
 
   /** Cuts all connections. */
@@ -99,17 +109,4 @@ export class Listener {
       if (socket.bytesRead < PREFACE_BYTES) socket.destroy();
     });
   }
-}
-
-function closedOf(socket: Socket, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      socket.off("close", settle);
-      signal.removeEventListener("abort", settle);
-      resolve();
-    };
-    socket.once("close", settle);
-    signal.addEventListener("abort", settle, { once: true });
-    if (signal.aborted || socket.closed) settle();
-  });
 }

@@ -1,3 +1,5 @@
+import { setImmediate as turn } from "node:timers/promises";
+
 import { type Clock, systemClock } from "../ports/clock.js";
 
 /** The machine's clock, counting the timers that are set. */
@@ -48,4 +50,13 @@ export function openResources(): OpenResources {
     sockets: kinds.filter((kind) => kind === "TCPSocketWrap").length,
     listeners: kinds.filter((kind) => kind === "TCPServerWrap").length,
   };
+}
+
+/** Waits until the process holds no more open than `before`; what is closed takes a few turns to be gone. */
+export async function untilReleased(before: OpenResources): Promise<void> {
+  for (;;) {
+    const { sockets, listeners } = openResources();
+    if (sockets <= before.sockets && listeners <= before.listeners) return;
+    await turn();
+  }
 }

@@ -100,7 +100,7 @@ export class RawConnection implements Disposable {
 
   /** Resolves when the other side has closed the connection. */
   async closed(): Promise<void> {
-    if (!this.socket.closed) await once(this.socket, "close");
+    if (!this.socket.closed) await new Promise((resolve) => this.socket.once("close", resolve));
   }
 
   [Symbol.dispose](): void {

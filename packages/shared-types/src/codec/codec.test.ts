@@ -65,7 +65,12 @@ describe("decodeMessage refuses", () => {
   test.each(["9007199254740992", "-9007199254740992", "9223372036854775807", "-9223372036854775808"])(
     "an integer that a number cannot hold exactly: %s",
     (value) => {
-      expect(refusal(DownloadRequest, written((writer) => writer.uint32(16).int64(value)))).toMatch(/(larger|smaller) than/);
+      expect(
+        refusal(
+          DownloadRequest,
+          written((writer) => writer.uint32(16).int64(value)),
+        ),
+      ).toMatch(/(larger|smaller) than/);
     },
   );
 
@@ -83,7 +88,12 @@ describe("decodeMessage", () => {
       expect(decodeMessage(DownloadRequest, data).startOffset).toBe(startOffset);
     }
     for (const id of ["9223372036854775807", "-9223372036854775808", "9007199254740993"]) {
-      expect(decodeMessage(DataItem, written((writer) => writer.uint32(8).int64(id))).id).toBe(id);
+      expect(
+        decodeMessage(
+          DataItem,
+          written((writer) => writer.uint32(8).int64(id)),
+        ).id,
+      ).toBe(id);
     }
   });
 
@@ -116,7 +126,10 @@ describe("decodeMessage", () => {
   });
 
   test("cannot be made to change a prototype through the keys of a map", () => {
-    const metadata = new Map([["__proto__", "evil"], ["constructor", "evil"]]);
+    const metadata = new Map([
+      ["__proto__", "evil"],
+      ["constructor", "evil"],
+    ]);
     const spec = decodeMessage(FileSpec, encodeMessage(FileSpec, FileSpec.fromPartial({ metadata })));
     expect(spec.metadata).toEqual(metadata);
     expect(({} as Record<string, unknown>)["evil"]).toBeUndefined();
@@ -195,7 +208,9 @@ describe("encodeMessage refuses", () => {
 
 describe("encodeMessage", () => {
   test("gives messages that do not change when others follow", () => {
-    const messages = Array.from({ length: 500 }, (_, n) => Event.fromPartial({ id: `id ${n}`, payload: Buffer.alloc(n, n) }));
+    const messages = Array.from({ length: 500 }, (_, n) =>
+      Event.fromPartial({ id: `id ${n}`, payload: Buffer.alloc(n, n) }),
+    );
     const encoded = messages.map((message) => encodeMessage(Event, message));
     expect(encoded.map((data) => decodeMessage(Event, data).id)).toEqual(messages.map(({ id }) => id));
   });
@@ -217,7 +232,12 @@ describe("encodeMessage", () => {
 
   test("can be called while another message is being encoded", () => {
     const inner = Event.fromPartial({ id: "inner", payload: Buffer.alloc(2000, 1) });
-    const outer = { ...Event.fromPartial({ id: "outer", type: "t" }), get payload() { return encodeMessage(Event, inner); } };
+    const outer = {
+      ...Event.fromPartial({ id: "outer", type: "t" }),
+      get payload() {
+        return encodeMessage(Event, inner);
+      },
+    };
     const decoded = decodeMessage(Event, encodeMessage(Event, outer));
     expect([decoded.id, decoded.type]).toEqual(["outer", "t"]);
     expect(decodeMessage(Event, decoded.payload)).toEqual(inner);
@@ -236,7 +256,10 @@ function numbered(count: number): Map<string, string> {
 }
 
 /** A message type with what ts-proto generates around the loop over fields. */
-function messageType<T>(start: () => T, readField: (message: T, tag: number, reader: BinaryReader) => void): MessageType<T> {
+function messageType<T>(
+  start: () => T,
+  readField: (message: T, tag: number, reader: BinaryReader) => void,
+): MessageType<T> {
   return {
     encode: (_message, writer) => writer as BinaryWriter,
     fromPartial: start,

@@ -282,7 +282,8 @@ export class FastWriter implements Writer {
   }
 
   float(value: number): this {
-    if (typeof value !== "number" || (Number.isFinite(value) && Math.abs(value) > MAX_FLOAT)) throw notA("float", value);
+    if (typeof value !== "number" || (Number.isFinite(value) && Math.abs(value) > MAX_FLOAT))
+      throw notA("float", value);
     this.#reserve(4);
     this.#pos = this.#slab.writeFloatLE(value, this.#pos);
     return this;

@@ -4,7 +4,7 @@ import { escapeControls } from "./escape-controls.js";
 
 /** One line about a failure: code and reason first, so that scripts can match them. */
 export function failureLine(error: unknown): string {
-  return `millrace: ${escapeControls(describe(error))}\n`;
+  return `millrace: ${escapeControls(describe(error).trimEnd())}\n`;
 }
 
 function describe(error: unknown): string {

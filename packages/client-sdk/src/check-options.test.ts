@@ -1,9 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 
 import { checkOptions } from "./check-options.js";
-import type { ClientOptions } from "./options.js";
 
-const check = (options: object) => () => checkOptions({ target: "localhost:1", ...options } as ClientOptions);
+const check = (options: object) => () => checkOptions({ target: "localhost:1", ...options });
 
 describe("checkOptions", () => {
   it.each([

@@ -2,8 +2,10 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 
 import { describe, expect, it } from "@jest/globals";
+import { decodeMessage, Duration, encodeMessage } from "@millrace/shared-types";
 
 import { connectClient, createClient } from "./client.js";
+import { fromGrpcJs } from "./rpc/from-grpc-js.js";
 import { duration, errorOf, NumberService, startTinyServer } from "./rpc/tiny-server.test.support.js";
 import type { ClientStatus } from "./rpc/status-feed.js";
 import { latch } from "./testing/latch.js";
@@ -58,8 +60,9 @@ describe("a client", () => {
     await using client = createClient({ target: first.target });
     const ready = client.waitForReady({ timeoutMs: 20_000 });
     for await (const { type } of client.status()) if (type === "disconnected") break;
-    await using _second = await startTinyServer({}, first.port);
+    await using second = await startTinyServer({}, first.port);
     await ready;
+    expect(second.port).toBe(first.port);
     expect(client.state).toBe("ready");
     await using other = createClient({ target: "127.0.0.1:1" });
     const signal = AbortSignal.abort("enough");
@@ -105,10 +108,9 @@ describe("a client", () => {
     const begun = latch();
     const finish = latch();
     await using server = await startTinyServer({
-      async double(_call, callback) {
+      double(_call, callback) {
         begun.open();
-        await finish.promise;
-        callback(null, duration(9));
+        void finish.promise.then(() => callback(null, duration(9)));
       },
     });
     await using client = createClient({ target: server.target });
@@ -155,9 +157,9 @@ describe("a client", () => {
       retry: { backoff: { initialMs: 1e9, maxMs: 1e9 } },
       random: () => 0.99,
     });
-    const statuses = client.status()[Symbol.asyncIterator]();
+    const statuses = client.status();
     const call = errorOf(client.rpc.unary(NumberService, look, {}, { timeoutMs: 2 ** 31 - 1 }));
-    for (let next = await statuses.next(); next.value?.type !== "backoff";) next = await statuses.next();
+    for await (const { type } of statuses) if (type === "backoff") break;
     await client.close();
     expect(await call).toMatchObject({ kind: "unavailable", message: "the client was closed" });
   });
@@ -187,7 +189,7 @@ describe("a typed client", () => {
         call.on("end", () => callback(null, duration(total)));
       },
       echo(call) {
-        call.on("data", (message) => call.write(message));
+        call.on("data", (message: Duration) => call.write(message));
         call.on("end", () => call.end());
       },
     });
@@ -200,6 +202,26 @@ describe("a typed client", () => {
     await session.send({ seconds: 7 });
     await session.end();
     expect(await secondsOf(session)).toEqual([7]);
+  });
+});
+
+describe("a typed client of a service generated for grpc-js", () => {
+  it("uses the service's own serialization", async () => {
+    await using server = await startTinyServer({
+      double: (call, callback) => callback(null, duration(call.request.seconds * 2)),
+    });
+    const service = {
+      double: {
+        path: "/test.v1.Numbers/Double",
+        requestStream: false,
+        responseStream: false,
+        requestSerialize: (value: Duration): Buffer => encodeMessage(Duration, value),
+        responseDeserialize: (bytes: Buffer): Duration => decodeMessage(Duration, bytes),
+      },
+    } as const;
+    await using client = createClient({ target: server.target });
+    await using numbers = createTypedClient(fromGrpcJs(service), client);
+    expect((await numbers.double(duration(4))).seconds).toBe(8);
   });
 });
 

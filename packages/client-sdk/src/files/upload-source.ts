@@ -36,7 +36,7 @@ export async function openUploadSource(source: UploadSource, readBytes: number):
     return sourceOf(source.byteLength, async function* () {
       yield source;
     });
-  if (source instanceof Blob) return streamSource(Readable.fromWeb(source.stream() as NodeReadableStream), source.size);
+  if (source instanceof Blob) return streamSource(Readable.fromWeb(source.stream()), source.size);
   if (source instanceof NodeReadableStream) return streamSource(Readable.fromWeb(source));
   if (source instanceof Readable) return streamSource(source);
   if (isResumable(source)) return sourceOf(source.size, () => source.slice(0));

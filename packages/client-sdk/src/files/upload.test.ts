@@ -251,7 +251,7 @@ describe("an upload with a resume store", () => {
       onProgress: ({ committedBytes }) => void (committedBytes > 0 && upload.abort()),
     });
     await expect(upload).rejects.toMatchObject({ name: "AbortError" });
-    return upload.uploadId;
+    return await upload.uploadId;
   }
 
   it("continues the session of an earlier process and sends only what is missing", async () => {

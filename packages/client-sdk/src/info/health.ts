@@ -7,7 +7,7 @@ import type { Rpc } from "../rpc/rpc.js";
 export type ServingStatus = "serving" | "not-serving" | "unknown";
 
 /**
- * Asks the server's health service. Tried again like calls that are safe to repeat.
+ * Asks the server's health service, once.
  *
  * @param service full name such as `streaming.v1.FileService`; empty: the server as a whole
  * @throws {StreamingError} NOT_FOUND if the server does not know the service

@@ -8,6 +8,7 @@ import {
   errorOf,
   type Handlers,
   NumberService,
+  roundTrips,
   startTinyServer,
 } from "./tiny-server.test.support.js";
 
@@ -88,6 +89,19 @@ describe("a client stream", () => {
     expect(client.core.calls.size).toBe(0);
   });
 
+  it("rejects with what opening its source throws", async () => {
+    await using server = await startTinyServer({ sum: () => undefined });
+    await using client = connectTo(server.target);
+    const failure = new Error("nothing there");
+    const requests = {
+      [Symbol.asyncIterator]() {
+        throw failure;
+      },
+    };
+    await expect(client.rpc.clientStream(NumberService, sum, requests)).rejects.toBe(failure);
+    expect(client.core.calls.size).toBe(0);
+  });
+
   it("gives an early response and closes a source that still yields", async () => {
     await using server = await startTinyServer({
       sum: (call, callback) => void call.once("data", () => callback(null, duration(7))),
@@ -154,35 +168,26 @@ describe("a client stream", () => {
   });
 
   it("pulls its source no faster than the server reads", async () => {
-    await using server = await startTinyServer({ sum: (call) => void call.pause() });
+    await using server = await startTinyServer({
+      sum: (call) => void call.pause(),
+      double: (_call, callback) => callback(null, duration(0)),
+    });
     await using client = connectTo(server.target);
+    const bytes = new Uint8Array(60_000);
     let pulledBytes = 0;
-    const isStuck = latch();
-    const payload = 60_000;
     function* source() {
       for (;;) {
-        pulledBytes += payload;
-        yield new Uint8Array(payload);
+        pulledBytes += bytes.byteLength;
+        yield {};
       }
     }
-    const raw = {
-      ...sum,
-      requestType: { ...sum.requestType, toBytes: (bytes: Uint8Array) => bytes, fromPartial: same },
-    };
+    const raw = { ...sum, requestType: { ...sum.requestType, toBytes: () => bytes } };
     const control = new AbortController();
-    const options = { signal: control.signal };
-    const call = errorOf(client.rpc.clientStream(NumberService, raw as never, source() as never, options));
-    for (let before = -1; before !== pulledBytes;) {
-      before = pulledBytes;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-    isStuck.open();
+    const call = errorOf(client.rpc.clientStream(NumberService, raw, source(), { signal: control.signal }));
+    // Time enough for many times the window, if nothing held the source.
+    await roundTrips(server.target, 500);
     expect(pulledBytes).toBeLessThan(2 * 1_048_576);
     control.abort();
     await call;
   });
 });
-
-function same<T>(value: T): T {
-  return value;
-}

@@ -10,6 +10,7 @@ import {
 import type { CallOptions } from "../options.js";
 import { CallScope } from "./call-scope.js";
 import { countEnd } from "./count-end.js";
+import { handled } from "./handled.js";
 import { OpenCall } from "./open-call.js";
 import { type RpcCore, withDefaults } from "./rpc-core.js";
 import type { RequestSource } from "./rpc.js";
@@ -28,7 +29,7 @@ export async function clientStream<M extends MethodDefinition>(
   const scope = new CallScope(methodPath(service, method).slice(1), options, core.clock, core.calls);
   return countEnd(core, scope, async () => {
     const call = new OpenCall(core, scope, method, options);
-    const sending = sendAll(requests, call);
+    const sending = handled(sendAll(requests, call));
     try {
       const response = await onlyResponse(call, scope.method);
       await sending;

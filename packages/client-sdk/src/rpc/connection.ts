@@ -1,6 +1,6 @@
 import { HealthDefinition } from "@millrace/shared-types";
 
-import { CancelledError, ConnectTimeoutError } from "../errors.js";
+import { CancelledError, ConnectTimeoutError, StreamingError } from "../errors.js";
 import type { AuthProvider, ClientOptions, ResumePolicy } from "../options.js";
 import { bearer } from "./bearer.js";
 import { callCounters } from "./call-counters.js";
@@ -32,6 +32,7 @@ export class Connection {
   readonly #stopWatching: () => void;
   /** Attempts to connect since there was a connection. */
   #connectAttempts = 0;
+  #lastState: ConnectionState = "idle";
   #closed: Promise<void> | undefined;
 
   /** @throws {TypeError} if credentials would travel in plaintext */
@@ -130,13 +131,17 @@ export class Connection {
   }
 
   /** Rejects when the first attempt to connect has failed; a call that fails fast tells why it did. */
-  #firstRefusal(): { readonly promise: Promise<void>; readonly stop: () => void } {
+  #firstRefusal(): { readonly promise: Promise<unknown>; readonly stop: () => void } {
     let stop = (): void => undefined;
-    const promise = new Promise<void>((resolve, reject) => {
+    const promise = new Promise<unknown>((resolve, reject) => {
       stop = this.core.transport.onStateChange((state) => {
         if (state !== "backoff") return;
         const { check } = HealthDefinition.methods;
-        unary(this.core, HealthDefinition, check, {}, { retry: false }).then(() => resolve(), reject);
+        unary(this.core, HealthDefinition, check, {}, { retry: false }).then(resolve, (error: unknown) => {
+          // A server that answers, whatever it answers, can be reached.
+          if (StreamingError.is(error) && error.origin === "server") resolve(undefined);
+          else reject(error);
+        });
       });
     });
     return { promise, stop };
@@ -152,9 +157,11 @@ export class Connection {
   #publish(state: ConnectionState): void {
     const { transport, statuses } = this.core;
     const { target } = transport;
+    const wasUp = this.#lastState === "connecting" || this.#lastState === "ready";
+    this.#lastState = state;
     if (state === "connecting") statuses.publish({ type: "connecting", target, attempt: ++this.#connectAttempts });
     else if (state === "ready") statuses.publish({ type: "ready", target });
-    else statuses.publish({ type: "disconnected", target });
+    else if (wasUp) statuses.publish({ type: "disconnected", target });
     if (state === "ready") this.#connectAttempts = 0;
   }
 }

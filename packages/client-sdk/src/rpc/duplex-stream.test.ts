@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import type { Duration } from "@millrace/shared-types";
 
 import { latch } from "../testing/latch.js";
 import {
@@ -15,7 +16,7 @@ const { echo } = NumberService.methods;
 type EchoCall = Parameters<NonNullable<Handlers["echo"]>>[0];
 
 function echoAll(call: EchoCall): void {
-  call.on("data", (message) => call.write(message));
+  call.on("data", (message: Duration) => call.write(message));
   call.on("end", () => call.end());
 }
 
@@ -108,8 +109,10 @@ describe("a duplex stream", () => {
       },
     });
     await using client = connectTo(server.target);
-    for await (const _ of client.rpc.duplex(NumberService, echo)) break;
+    const stream = client.rpc.duplex(NumberService, echo);
+    for await (const _ of stream) break;
     await cancelled.promise;
+    expect(await stream.closed).toEqual({ type: "cancelled" });
   });
 
   it("sends all that a source yields", async () => {

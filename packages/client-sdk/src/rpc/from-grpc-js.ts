@@ -4,12 +4,12 @@ import { asBuffer } from "./grpc-metadata.js";
 import type { SerializedType } from "./message-bytes.js";
 
 /** One RPC as ts-proto and others describe it for grpc-js (`outputServices=grpc-js`). */
-export interface GrpcJsMethod<Request = any, Response = any> {
+export interface GrpcJsMethod {
   readonly path: string;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
-  readonly requestSerialize: (value: Request) => Buffer;
-  readonly responseDeserialize: (bytes: Buffer) => Response;
+  readonly requestSerialize: (value: never) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => unknown;
 }
 
 /** A service as ts-proto describes it with `outputServices=grpc-js`. */
@@ -46,9 +46,9 @@ function toDefinition(method: GrpcJsMethod): MethodDefinition {
   const { path, requestStream, responseStream } = method;
   return {
     name: path.slice(path.lastIndexOf("/") + 1),
-    requestType: serialized(method.requestSerialize, unused),
+    requestType: serialized<never>(method.requestSerialize, unused),
     requestStream,
-    responseType: serialized(unused, (bytes) => method.responseDeserialize(asBuffer(bytes)) as unknown),
+    responseType: serialized(unused, (bytes) => method.responseDeserialize(asBuffer(bytes))),
     responseStream,
     options: {},
   };

@@ -5,12 +5,17 @@ import type { HeaderMap } from "./transport.js";
 /**
  * Headers as grpc-js sends them.
  *
- * @throws {Error} if a name or a value cannot be sent
+ * @throws {TypeError} if a name or a value cannot be sent
  */
 export function toMetadata(headers: HeaderMap): Metadata {
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(headers)) {
-    metadata.set(name, typeof value === "string" ? value : asBuffer(value));
+    try {
+      metadata.set(name, typeof value === "string" ? value : asBuffer(value));
+    } catch {
+      // Its own error has the value in it, which may be a secret.
+      throw new TypeError(`header '${name}' has a name or a value that cannot be sent`);
+    }
   }
   return metadata;
 }

@@ -63,7 +63,7 @@ export class GrpcTransport implements Transport {
     try {
       return this.#startOn(this.#channel, path, toMetadata(headers), wireDeadline(deadline));
     } catch (error) {
-      return refusedCall(StatusCode.INVALID_ARGUMENT, "headers cannot be sent", error);
+      return refusedCall(StatusCode.INVALID_ARGUMENT, (error as Error).message, error);
     }
   }
 

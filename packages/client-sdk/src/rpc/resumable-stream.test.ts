@@ -58,13 +58,14 @@ describe("a resumable stream", () => {
     process.stdout.write(`seed of the random cuts: ${String(seed)}\n`);
     const random = seededRandom(seed);
     const last = 5000;
-    let server: TinyServer | undefined;
+    const running = latch<TinyServer>();
     const cuts = new Set<number>();
     while (cuts.size < 50) cuts.add(1 + Math.floor(random() * (last - 1)));
-    const cut = (call: CountCall, kind: number): void => {
-      if (kind < 0.4) server?.cutConnections();
+    const cut = async (call: CountCall, kind: number): Promise<void> => {
+      const server = await running.promise;
+      if (kind < 0.4) server.cutConnections();
       else if (kind < 0.7) call.emit("error", unavailable);
-      else server?.server.drain(server.target, 0);
+      else server.server.drain(server.target, 0);
     };
     const seen: number[] = [];
     await using started = await startTinyServer({
@@ -76,11 +77,11 @@ describe("a resumable stream", () => {
             return;
           }
           cuts.delete(at);
-          cut(call, random());
+          void cut(call, random());
         });
       },
     });
-    server = started;
+    running.open(started);
     await using client = connectTo(started.target);
     const stream = resumeCount(client);
     for await (const { seconds } of stream) seen.push(seconds);

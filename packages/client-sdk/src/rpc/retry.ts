@@ -10,7 +10,7 @@ export interface RetryDeps {
   readonly clock: ClientClock;
   readonly random: () => number;
   readonly budget: RetryBudget;
-  /** Ends the call; its reason is what the call rejects with. */
+  /** Ends the call; its reason, a StreamingError, is what the call rejects with. */
   readonly signal: AbortSignal;
   /** When the call ends by itself, in milliseconds since 1970. */
   readonly deadline: number | undefined;
@@ -49,9 +49,11 @@ export async function retrying<T>(
     if (delayMs === undefined) throw withHistory(error, { attempts: log.failed });
     deps.onWait(error, log.begun, delayMs);
     credentialsRenewed ||= error.kind === "unauthenticated";
-    await sleep(deps.clock, delayMs, deps.signal).catch((reason: StreamingError) => {
-      throw withHistory(reason, { attempts: log.failed });
-    });
+    try {
+      await sleep(deps.clock, delayMs, deps.signal);
+    } catch {
+      throw withHistory(deps.signal.reason as StreamingError, { attempts: log.failed });
+    }
     log.next();
   }
 }

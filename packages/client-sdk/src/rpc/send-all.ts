@@ -13,8 +13,8 @@ export async function sendAll<M extends MethodDefinition>(
   requests: RequestSource<PartialMessage<RequestOf<M>>>,
   call: OpenCall<M>,
 ): Promise<void> {
-  const source = iteratorOf(requests);
   const untilEnd = untilEndOf(call);
+  const source = openSource(requests, call);
   try {
     for (;;) {
       const step = await untilEnd(() => source.next());
@@ -32,8 +32,13 @@ export async function sendAll<M extends MethodDefinition>(
 
 type Source<T> = Iterator<T, unknown, undefined> | AsyncIterator<T, unknown, undefined>;
 
-function iteratorOf<T>(requests: RequestSource<T>): Source<T> {
-  return Symbol.asyncIterator in requests ? requests[Symbol.asyncIterator]() : requests[Symbol.iterator]();
+function openSource<T>(requests: RequestSource<T>, call: OpenCall<MethodDefinition>): Source<T> {
+  try {
+    return Symbol.asyncIterator in requests ? requests[Symbol.asyncIterator]() : requests[Symbol.iterator]();
+  } catch (error) {
+    call.cancel("the requests failed");
+    throw error;
+  }
 }
 
 /**

@@ -1,6 +1,9 @@
+import { StatusCode } from "@millrace/shared-types";
+
 import type { CallOptions } from "../options.js";
 import type { CallScope } from "./call-scope.js";
 import { DeferredCall } from "./deferred-call.js";
+import { refusedCall } from "./refused-call.js";
 import type { RpcCore } from "./rpc-core.js";
 import type { HeaderMap, TransportCall } from "./transport.js";
 
@@ -10,6 +13,7 @@ export function startCall(core: RpcCore, scope: CallScope, options: CallOptions,
   const { method, deadline, signal } = scope;
   const start = (headers: HeaderMap): TransportCall =>
     transport.start({ path: `/${method}`, headers, ...(deadline !== undefined && { deadline }) });
+  if (signal.aborted) return refusedCall(StatusCode.CANCELLED, "cancelled before it began");
   const headers = lowerCased(options.headers ?? {});
   if (auth === undefined) return start(headers);
   return new DeferredCall(async () => {

@@ -195,3 +195,9 @@ export async function errorOf(call: PromiseLike<unknown>): Promise<StreamingErro
   }
   throw new Error("the call did not fail");
 }
+
+/** Calls `double` so many times, one after the other, over a connection of its own. */
+export async function roundTrips(target: string, count: number): Promise<void> {
+  await using client = connectTo(target);
+  for (let n = 0; n < count; n++) await client.rpc.unary(NumberService, NumberService.methods.double, {});
+}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { encodeStatusDetails, ServiceError, STATUS_DETAILS_KEY, StatusCode } from "@millrace/shared-types";
 
-import { InvalidArgumentError, StreamingError } from "../errors.js";
+import { type InvalidArgumentError, StreamingError } from "../errors.js";
 import { toStreamingError } from "./to-streaming-error.js";
 import type { TransportStatus } from "./transport.js";
 

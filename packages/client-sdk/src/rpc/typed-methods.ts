@@ -53,8 +53,8 @@ function callOf(service: ServiceDefinition, method: MethodDefinition, rpc: Rpc):
 }
 
 function bidiCall(service: ServiceDefinition, method: MethodDefinition, rpc: Rpc): AnyCall {
-  return (input: CallOptions | RequestSource<never> = {}, options?: CallOptions) => {
-    if (!isSource(input)) return rpc.duplex(service, method, input);
+  return (input: CallOptions | RequestSource<never> | undefined, options?: CallOptions) => {
+    if (input === undefined || !isSource(input)) return rpc.duplex(service, method, input);
     const stream = rpc.duplex(service, method, options);
     void stream.sendAll(input);
     return stream;

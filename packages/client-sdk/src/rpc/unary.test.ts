@@ -165,6 +165,14 @@ describe("a unary call", () => {
     expect(wrong).toMatchObject({ kind: "invalid-argument", origin: "client" });
   });
 
+  it("names a header that cannot be sent, not its value", async () => {
+    await using client = connectTo("127.0.0.1:1");
+    const headers = { "x-token": "line\nbreak" };
+    const error = await errorOf(client.rpc.unary(NumberService, double, {}, { headers }));
+    expect(error).toMatchObject({ kind: "invalid-argument", origin: "client" });
+    expect(error.message).toBe("header 'x-token' has a name or a value that cannot be sent");
+  });
+
   it("refuses messages above the limits, either way, and names the option", async () => {
     await using server = await startTinyServer({
       double: (_call, callback) => callback(null, Buffer.alloc(5000) as never),

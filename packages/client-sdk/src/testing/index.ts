@@ -36,9 +36,11 @@ export type {
   ContractStage,
   LiveCounts,
   StageOptions,
+  TestClock,
 } from "./stream-contract/harness.js";
-export { inMemoryHarness } from "./stream-contract/in-memory-harness.js";
+export { createInMemoryHarness } from "./stream-contract/in-memory-harness.js";
+export { type CellRecord, repeatStreamContract, type RepeatOptions } from "./stream-contract/repeat-stream-contract.js";
 export type { Scenario } from "./stream-contract/scenario.js";
 export { tally, type Tally } from "./tally.js";
 export { VirtualClock } from "./virtual-clock.js";
-export { within, WATCHDOG_MS } from "./within.js";
+export { watchdog, within } from "./within.js";

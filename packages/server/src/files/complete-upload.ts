@@ -19,9 +19,10 @@ const NEVER: AbortSignal = new AbortController().signal;
 
 /**
  * Publishes a session whose bytes, of this digest, are all staged. If they do not match what the
- * client expects, or the name's generation is another, the session is aborted and its bytes are dropped.
+ * client expects or sent, or the name's generation is another, the session is aborted and its bytes
+ * are dropped.
  *
- * @throws ServiceError `CHECKSUM_MISMATCH`, `REVISION_MISMATCH`, `UPLOAD_PREEMPTED`
+ * @throws ServiceError `CHECKSUM_MISMATCH`, `CORRUPT_DATA`, `REVISION_MISMATCH`, `UPLOAD_PREEMPTED`
  */
 export async function completeUpload(
   deps: FilesDeps,
@@ -30,7 +31,7 @@ export async function completeUpload(
   digest: BlobDigest,
   expected: readonly ExpectedChecksums[],
 ): Promise<Published> {
-  const mismatch = findMismatch(digest, [upload.value.draft, ...expected]);
+  const mismatch = findDamage(digest, upload.value) ?? findMismatch(digest, [upload.value.draft, ...expected]);
   if (mismatch !== undefined) {
     await abandonUpload(deps, upload, "aborted");
     throw mismatch;
@@ -90,6 +91,12 @@ export async function completedMeanwhile(
 /** What a complete session became. */
 export async function publishedOf(deps: FilesDeps, upload: UploadRecord): Promise<Published> {
   return { file: await fileOfUpload(deps.records, upload), deduplicated: upload.deduplicated ?? false };
+}
+
+/** The staged bytes must still be those that came in, over all streams and restarts since. */
+function findDamage(digest: BlobDigest, { partSize, committedCrc32c }: UploadRecord): ServiceError | undefined {
+  if (partSize > 0 || digest.crc32c === committedCrc32c) return undefined;
+  return new ServiceError("CORRUPT_DATA", "the staged bytes of this upload are damaged", { metadata: { offset: 0 } });
 }
 
 /** The first checksum that does not match, as the error that says so. */

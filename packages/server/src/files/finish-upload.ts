@@ -53,7 +53,7 @@ async function finishOpen(
   const upload = await fenceUpload(deps, uploadId, asker);
   const size = wholeSize(upload.value, totalSize);
   const digest = await staged.digest(size, { signal });
-  return completeUpload(deps, upload, staged, digest, [expected]);
+  return await completeUpload(deps, upload, staged, digest, [expected]); // before `staged` is let go
 }
 
 /** @throws ServiceError `UPLOAD_SIZE_MISMATCH` unless all bytes of the file are durable */

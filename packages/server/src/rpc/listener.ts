@@ -27,7 +27,8 @@ export class Listener {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #onConnection: (socket: Socket) => void;
-  #isClosed = false;
+  #portReleased = false;
+  #onClosed: () => void = () => {};
 
   constructor(limits: ListenerLimits, clock: Clock, log: Logger, onConnection: (socket: Socket) => void) {
     this.#limits = limits;
@@ -35,7 +36,10 @@ export class Listener {
     this.#log = log;
     this.#onConnection = onConnection;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    this.#server.once("close", () => (this.#isClosed = true));
+    this.#server.once("close", () => {
+      this.#portReleased = true;
+      this.#checkClosed();
+    });
   }
 
   /** Open connections. */
@@ -60,17 +64,18 @@ export class Listener {
     this.#server.close();
   }
 
-  /** Resolves once all connections are closed, or when `signal` aborts. After `stopListening`. */
+  /** Resolves once the port is given back and all connections are closed, or when `signal` aborts. Only one may wait. */
   whenClosed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const settle = (): void => {
-        this.#server.off("close", settle);
+        this.#onClosed = () => {};
         signal.removeEventListener("abort", settle);
         resolve();
       };
-      this.#server.once("close", settle);
+      this.#onClosed = settle;
       signal.addEventListener("abort", settle, { once: true });
-      if (signal.aborted || this.#isClosed) settle();
+      if (signal.aborted) settle();
+      else this.#checkClosed();
     });
   }
 
@@ -102,6 +107,11 @@ export class Listener {
     const left = (this.#addresses.get(address) ?? 1) - 1;
     if (left === 0) this.#addresses.delete(address);
     else this.#addresses.set(address, left);
+    this.#checkClosed();
+  }
+
+  #checkClosed(): void {
+    if (this.#portReleased && this.#sockets.size === 0) this.#onClosed();
   }
 
   #dropIfSilent(socket: Socket): () => void {

@@ -245,7 +245,7 @@ describe("reading requests", () => {
     raw.openCall(1, UP);
     raw.data(1, framed(1));
     await raw.callReset(1);
-    expect(test.server.stats().calls).toBe(0);
+    await test.idle();
   });
 
   test("a client that sends nothing while the handler waits is STREAM_IDLE", async () => {

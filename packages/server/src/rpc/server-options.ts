@@ -182,7 +182,7 @@ function checkExposure({ host, tls, authenticate, insecure = false }: ResolvedOp
   const missing = [...(tls === undefined ? ["tls"] : []), ...(authenticate === undefined ? ["authenticate"] : [])];
   if (missing.length === 0) return;
   throw new OptionError(
-    `host ${host} can be reached by others: give ${missing.join(" and ")}, or insecure: true to serve it without`,
+    `host ${host} can be reached by others: give ${missing.join(" and ")}, or insecure: true (--insecure) to serve it without`,
   );
 }
 

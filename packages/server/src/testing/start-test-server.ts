@@ -1,3 +1,5 @@
+import { setImmediate as turn } from "node:timers/promises";
+
 import { partialService } from "../rpc/bind-service.js";
 import { createServer, type RunningServer } from "../rpc/create-server.js";
 import type { ServerOptions } from "../rpc/server-options.js";
@@ -11,6 +13,8 @@ export interface TestServer extends AsyncDisposable {
   readonly address: string;
   readonly log: RecordingLogger;
   readonly clock: CountingClock;
+  /** Resolves once no call is open and no handler runs. */
+  idle(): Promise<void>;
 }
 
 /** Serves {@link TestService} with `handlers`, real sockets and short graces. Closed with `await using`. */
@@ -25,6 +29,11 @@ export async function startTestServer(handlers: TestHandlers = {}, options: Serv
     address: server.address,
     log,
     clock,
+    idle: () => untilIdle(server),
     [Symbol.asyncDispose]: () => server.close(),
   };
+}
+
+async function untilIdle(server: RunningServer): Promise<void> {
+  for (let stats = server.stats(); stats.calls + stats.handlers > 0; stats = server.stats()) await turn();
 }

@@ -1,6 +1,7 @@
 import type { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 import type { MessageType } from "../service-definition.js";
+import { fastDecoderOf } from "./fast-decoders.js";
 import { FastReader } from "./fast-reader.js";
 import { FastWriter } from "./fast-writer.js";
 
@@ -43,7 +44,8 @@ export function decodeMessage<T>(type: MessageType<T>, data: Uint8Array): T {
   idleReader = undefined;
   try {
     reader.open(data);
-    const message = type.decode(reader as unknown as BinaryReader);
+    const decode = fastDecoderOf(type);
+    const message = decode ? reader.whole(decode) : type.decode(reader as unknown as BinaryReader);
     reader.assertWhole();
     return message;
   } catch (error) {

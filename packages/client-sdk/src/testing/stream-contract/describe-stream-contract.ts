@@ -65,7 +65,10 @@ export async function runScenario(scenario: Scenario, kind: MethodKind, harness:
 function assertNoMore(after: LiveCounts, before: LiveCounts): void {
   for (const [name, count] of Object.entries(after)) {
     const was = before[name] ?? 0;
-    assert.ok(count <= was, `client and server are closed, but there are ${String(count)} ${name}, before ${String(was)}`);
+    assert.ok(
+      count <= was,
+      `client and server are closed, but there are ${String(count)} ${name}, before ${String(was)}`,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
+import type { ClientClock } from "../../options.js";
 import type { TypedMethods } from "../../rpc/typed-methods.js";
 import type { InMemoryCallContext } from "../in-memory-context.js";
-import type { VirtualClock } from "../virtual-clock.js";
 import type { ContractHandlers, ContractService } from "./contract-service.js";
 
 /** What the contract's handlers look at. The server's `CallContext` has it. */
@@ -12,11 +12,18 @@ export type ContractContext = Pick<
 /** A typed client of {@link ContractService}. */
 export type ContractClient = TypedMethods<typeof ContractService>;
 
+/** A clock for client and server that knows what it was asked to do. */
+export interface TestClock extends ClientClock {
+  monotonicMs(): number;
+  /** Timers that were set, have not run and were not prevented. */
+  readonly pending: number;
+}
+
 export interface StageOptions {
   /** Of the client. Default: the real time. */
-  readonly clientClock?: VirtualClock;
+  readonly clientClock?: TestClock;
   /** Of the server. Default: the real time. */
-  readonly serverClock?: VirtualClock;
+  readonly serverClock?: TestClock;
   /** How long the server waits for the next request of a stream of any kind. Default: for ever. */
   readonly serverIdleMs?: number;
 }

@@ -12,6 +12,7 @@ import { beginCall, receivesMany, sendsMany, type ContractCall } from "../contra
 import { handlersOf, ServerProbe, untilAborted, type ContractScript } from "../contract-script.js";
 import type { ContractItem } from "../contract-service.js";
 import type { ContractHarness, ContractStage } from "../harness.js";
+import { untilNothingLives } from "../until-nothing-lives.js";
 import { item, items, take, thenWait, watched, type WatchedSource } from "../items.js";
 import type { Scenario } from "../scenario.js";
 
@@ -135,6 +136,27 @@ const abortedBefore: Scenario = {
   },
 };
 
+/** grpc-js loses a cancel that comes while a call is on its way to the connection. */
+const abortedAtOnce: Scenario = {
+  name: "abort in the same tick in which the call begins: no handler goes on",
+  notFor: {},
+  async run(kind, harness) {
+    const script: ContractScript = stuckAfter(1, kind);
+    await using stage = await harness.open(handlersOf(kind, script));
+    await (kind === "unary" ? stage.client.clientStream([item(1)]) : stage.client.unary({ n: 1 }));
+    const cause = new Error("never mind");
+    for (let n = 0; n < 5; n++) {
+      const abort = new AbortController();
+      const call = beginCall(kind, stage.client, [item(0)], { signal: abort.signal });
+      abort.abort(cause);
+      await assertAborted(take(call.responses[Symbol.asyncIterator]()), cause);
+    }
+    // Calls that came through nevertheless have come by now.
+    await (kind === "unary" ? stage.client.clientStream([item(1)]) : stage.client.unary({ n: 1 }));
+    await untilNothingLives(stage);
+  },
+};
+
 const abortedFirst: Scenario = {
   name: "abort before the first item",
   notFor: {},
@@ -204,6 +226,7 @@ export const LEAVING: readonly Scenario[] = [
   breaks,
   ...leavesWhileWaiting,
   abortedBefore,
+  abortedAtOnce,
   abortedFirst,
   abortedMiddle,
   requestsThrow,

@@ -6,7 +6,6 @@ import { StatusCode, type MethodKind } from "@millrace/shared-types";
 import { openResumeLoop } from "../../../rpc/resume-loop.js";
 import { resumableStream } from "../../../rpc/resumable-stream.js";
 import type { StreamingError } from "../../../errors.js";
-import { eventually } from "../../eventually.js";
 import { latch } from "../../latch.js";
 import { within } from "../../within.js";
 import { beginCall, receivesMany, sendsMany } from "../contract-call.js";
@@ -15,6 +14,7 @@ import type { ContractItem } from "../contract-service.js";
 import type { ContractHarness, ContractStage } from "../harness.js";
 import { item, items, places, placesOf, take } from "../items.js";
 import type { Scenario } from "../scenario.js";
+import { untilNothingLives } from "../until-nothing-lives.js";
 
 const COUNT = 30;
 /** The connection is lost when these items have arrived; the server makes no more before that. */
@@ -268,30 +268,21 @@ const nothingLeft: Scenario = {
       if (first?.n === 2) await untilAborted(signal);
       yield* receivesMany(kind) ? items(0, 3) : [item(0)];
     };
-    await using stage = await harness.open(handlersOf(kind, script));
-    await stage.client.clientStream([item(0)]);
-    await settled(stage);
-    for (const n of [0, 1, 2, 0, 1, 2]) {
+    const probe = new ServerProbe();
+    await using stage = await harness.open(handlersOf(kind, probe.watch(script)));
+    for (const [index, n] of [0, 1, 2, 0, 1, 2].entries()) {
       const abort = new AbortController();
       const call = beginCall(kind, stage.client, [item(n)], { signal: abort.signal, timeoutMs: 60_000 });
       const ending = take(call.responses[Symbol.asyncIterator]());
-      if (n === 0) await ending;
+      ending.catch(() => undefined);
+      await probe.call(index);
       if (n === 2) abort.abort(new Error("as planned"));
-      if (n !== 0) await failureOf(ending);
+      await (n === 0 ? ending : failureOf(ending));
       assert.equal(getEventListeners(abort.signal, "abort").length, 0, "no listener is left");
     }
-    await settled(stage);
+    await untilNothingLives(stage);
   },
 };
-
-/** Waits until nothing is alive at either end. */
-function settled(stage: ContractStage): Promise<void> {
-  return eventually(() => {
-    const live = stage.live();
-    const nothing = Object.fromEntries(Object.keys(live).map((name) => [name, 0]));
-    assert.deepEqual(live, nothing, "something is left");
-  });
-}
 
 /** What outlives a call. */
 export const RESUMING: readonly Scenario[] = [reconnect, gracefulDrain, nothingLeft];

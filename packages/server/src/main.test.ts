@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { describe, expect, test } from "@jest/globals";
+
+import { InfoClient } from "./rpc/testing/info-client.js";
+
+/** The built program: `pnpm build` goes before. */
+const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+
+interface Program extends AsyncDisposable {
+  readonly process: ChildProcess;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** Address of the ready line; rejects if the program ends before it. */
+  readonly ready: Promise<string>;
+  readonly exit: Promise<number | null>;
+}
+
+function run(...args: readonly string[]): Program {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"], env: {} });
+  let [stdout, stderr] = ["", ""];
+  child.stderr.on("data", (text) => (stderr += String(text)));
+  const exit = once(child, "close").then(([code]) => code as number | null);
+  const ready = new Promise<string>((resolve, reject) => {
+    child.stdout.on("data", (text) => {
+      stdout += String(text);
+      const [, address] = /^millrace ready on (.+)\n/.exec(stdout) ?? [];
+      if (address !== undefined) resolve(address);
+    });
+    void exit.then((code) => reject(new Error(`ended with ${String(code)}: ${stderr}`)));
+  });
+  ready.catch(() => {}); // not every test waits for it
+  return {
+    process: child,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    ready,
+    exit,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await exit;
+    },
+  };
+}
+
+async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "millrace-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+describe("the program", () => {
+  test("prints one line when it serves, and drains and exits 0 on SIGTERM and on SIGINT", async () => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      await using folder = await temporaryFolder();
+      await using program = run("--port", "0", "--data-dir", folder.path);
+      const address = await program.ready;
+      using client = new InfoClient(address);
+      expect((await client.getServerInfo()).profile).toBe("embedded");
+      program.process.kill(signal);
+      expect(await program.exit).toBe(0);
+      expect(program.stdout()).toBe(`millrace ready on ${address}\n`);
+      const lines = program.stderr().trimEnd().split("\n");
+      expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(["ready", "draining", "stopped"]);
+    }
+  });
+
+  test("wrong usage names the key and exits 2, without a word on stdout", async () => {
+    await using unknown = run("--prot", "1");
+    expect(await unknown.exit).toBe(2);
+    expect(unknown.stderr()).toBe('millrace-server: unknown flag "--prot"; did you mean "--port"?\n');
+    expect(unknown.stdout()).toBe("");
+    await using exposed = run("--host", "0.0.0.0", "--port", "0");
+    expect(await exposed.exit).toBe(2);
+    expect(exposed.stderr()).toContain("--insecure");
+  });
+
+  test("a data directory that another process holds is refused with exit 1", async () => {
+    await using folder = await temporaryFolder();
+    await using first = run("--port", "0", "--data-dir", folder.path);
+    await first.ready;
+    await using second = run("--port", "0", "--data-dir", folder.path);
+    expect(await second.exit).toBe(1);
+    expect(second.stderr()).toContain(`another server uses the data directory ${folder.path}`);
+  });
+
+  test("a port that is taken is refused with exit 1", async () => {
+    await using folder = await temporaryFolder();
+    await using first = run("--port", "0", "--data-dir", join(folder.path, "a"));
+    const port = (await first.ready).split(":")[1] ?? "";
+    await using second = run("--port", port, "--data-dir", join(folder.path, "b"));
+    expect(await second.exit).toBe(1);
+    expect(second.stderr()).toContain("EADDRINUSE");
+  });
+});

@@ -42,7 +42,10 @@ async function demo(directory: string, signal: AbortSignal): Promise<string[]> {
     ["killed", `SIGKILL with ${formatBytes(killedAtBytes)} durable (${percent(killedAtBytes / FILE_BYTES)})`],
     ["started again", `ready after ${seconds(server.awayMs)} on the same port and data`],
     ["upload", `${seconds(upload.ms)}, ${rate(upload.ms)}, outage included`],
-    ["resumed", `at try ${String(uploaded.attempts - 1)} to connect again, ${formatBytes(uploaded.resentBytes)} sent again`],
+    [
+      "resumed",
+      `at try ${String(uploaded.attempts - 1)} to connect again, ${formatBytes(uploaded.resentBytes)} sent again`,
+    ],
     ["download", `${seconds(download.ms)}, ${rate(download.ms)}, ${String(download.value.attempts)} streams`],
     ["copy", copySha256 === sha256 ? "same SHA-256" : `OTHER SHA-256 ${copySha256}`],
   ]);

@@ -1,13 +1,11 @@
-import { parentPort, workerData } from "node:worker_threads";
-
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { decodeMessage, encodeMessage } from "@millrace/shared-types";
 
 import { CODEC_CASES } from "./codec-cases.js";
 
 /**
- * One way to do one piece of work, in a thread of its own: the engine optimizes
- * generated code for the one reader or writer that it meets, as it does in a real process.
+ * One way to do one piece of work, in a process of its own: the engine optimizes
+ * generated code for the one reader or writer that it meets, as it does in a server.
  */
 export const CONTENDERS = [
   "encode.ours",
@@ -53,9 +51,9 @@ function timed(work: Work, calls: number): number {
   return Number(process.hrtime.bigint() - start) / calls;
 }
 
-if (parentPort !== null) {
-  const port = parentPort;
-  const { caseName, contender } = workerData as { readonly caseName: string; readonly contender: Contender };
-  const work = workOf(caseName, contender);
-  port.on("message", (calls: number) => port.postMessage({ ns: timed(work, calls), kept: typeof sink }));
+const [, , caseName = "", contender] = process.argv;
+if (process.send !== undefined) {
+  const work = workOf(caseName, contender as Contender);
+  process.on("message", (calls: number) => process.send?.(timed(work, calls)));
+  process.once("disconnect", () => process.exit(sink === undefined ? 1 : 0));
 }

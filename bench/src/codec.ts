@@ -1,6 +1,7 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 
 import {
   decodeMessage,
@@ -25,27 +26,28 @@ const WARM_UP_ROUNDS = 10;
 /** Time of one run of one contender, about, in nanoseconds. */
 const RUN_NS = 10e6;
 
-/** A contender in its thread. Runs only when asked: never two at a time. */
+/** A contender in its process. Runs only when asked: never two at a time. */
 class Runner {
   readonly contender: Contender;
   readonly samples: number[] = [];
-  readonly #worker: Worker;
+  readonly #child: ChildProcess;
   #calls = 1;
 
   constructor(caseName: string, contender: Contender) {
     this.contender = contender;
-    this.#worker = new Worker(new URL("codec-contender.js", import.meta.url), { workerData: { caseName, contender } });
+    this.#child = fork(join(import.meta.dirname, "codec-contender.js"), [caseName, contender]);
   }
 
   /** Nanoseconds per call. */
   run(calls: number = this.#calls): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#worker.once("error", reject);
-      this.#worker.once("message", ({ ns }: { readonly ns: number }) => {
-        this.#worker.removeListener("error", reject);
+      const died = (): void => reject(new Error(`${this.contender} died`));
+      this.#child.once("exit", died);
+      this.#child.once("message", (ns: number) => {
+        this.#child.removeListener("exit", died);
         resolve(ns);
       });
-      this.#worker.postMessage(calls);
+      this.#child.send(calls);
     });
   }
 
@@ -55,12 +57,14 @@ class Runner {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker.terminate();
+    const exited = once(this.#child, "exit");
+    this.#child.disconnect();
+    await exited;
   }
 }
 
-/** Median nanoseconds per call of each contender. All take turns, so that drift of the machine hits all alike. */
-async function measure({ name }: CodecCase): Promise<Record<Contender, number>> {
+/** Nanoseconds per call, of each contender in each round. All take turns, so that drift of the machine hits all alike. */
+async function measure({ name }: CodecCase): Promise<Record<Contender, readonly number[]>> {
   await using stack = new AsyncDisposableStack();
   const runners = CONTENDERS.map((contender) => stack.use(new Runner(name, contender)));
   for (const runner of runners) await runner.warmUp();
@@ -70,8 +74,13 @@ async function measure({ name }: CodecCase): Promise<Record<Contender, number>> 
       if (round >= WARM_UP_ROUNDS) runner.samples.push(ns);
     }
   }
-  const medians = runners.map(({ contender, samples }) => [contender, median(samples)] as const);
-  return Object.fromEntries(medians) as Record<Contender, number>;
+  const samples = runners.map((runner) => [runner.contender, runner.samples] as const);
+  return Object.fromEntries(samples) as unknown as Record<Contender, readonly number[]>;
+}
+
+/** How many times as long `slow` takes as `fast`: the median over the rounds. */
+function ratioOf(slow: readonly number[], fast: readonly number[]): number {
+  return median(slow.map((ns, round) => ns / (fast[round] ?? Number.NaN)));
 }
 
 function median(values: readonly number[]): number {
@@ -91,25 +100,17 @@ interface Row {
 async function rowsOf(benchmark: CodecCase): Promise<Row[]> {
   const ns = await measure(benchmark);
   const [name, target] = [benchmark.name, benchmark.target];
-  const [encodeOurs, encodeStock, decodeOurs] = [ns["encode.ours"], ns["encode.stock"], ns["decode.ours"]];
-  const decodeStock = ns[`decode.${target?.decodeStock ?? "stock"}`];
-  const encode = {
+  const rowOf = (work: "encode" | "decode", stock: readonly number[]): Omit<Row, "target"> => ({
     name,
-    work: "encode",
-    ours: encodeOurs,
-    stock: encodeStock,
-    ratio: encodeStock / encodeOurs,
-  } as const;
-  const decode = {
-    name,
-    work: "decode",
-    ours: decodeOurs,
-    stock: ns["decode.stock"],
-    ratio: decodeStock / decodeOurs,
-  } as const;
+    work,
+    ours: median(ns[`${work}.ours`]),
+    stock: median(ns[`${work}.stock`]),
+    ratio: ratioOf(stock, ns[`${work}.ours`]),
+  });
+  const decode = rowOf("decode", ns[`decode.${target?.decodeStock ?? "stock"}`]);
   return [
-    { ...encode, ...(target && { target: target.encode }) },
-    { ...decode, stockCopying: ns["decode.stockCopying"], ...(target && { target: target.decode }) },
+    { ...rowOf("encode", ns["encode.stock"]), ...(target && { target: target.encode }) },
+    { ...decode, stockCopying: median(ns["decode.stockCopying"]), ...(target && { target: target.decode }) },
   ];
 }
 

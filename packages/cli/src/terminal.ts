@@ -16,6 +16,6 @@ export const processTerminal: Terminal = {
     return process.stderr.isTTY;
   },
   get columns() {
-    return process.stderr.columns ?? 80;
+    return process.stderr.columns || 80; // a terminal without a size has 0
   },
 };

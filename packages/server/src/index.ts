@@ -12,16 +12,13 @@ export type { Authenticate, AuthenticationRequest } from "./rpc/authenticate.js"
 export {
   type BoundMethod,
   type BoundService,
-  type GrpcJsHandlers,
-  type GrpcJsMethod,
-  type GrpcJsService,
-  grpcJsService,
   partialService,
   service,
   type ServicePolicy,
 } from "./rpc/bind-service.js";
 export type { CallContext, HeaderMap, Principal } from "./rpc/call-context.js";
 export { createServer, type RunningServer, type ServerStats } from "./rpc/create-server.js";
+export { type GrpcJsHandlers, type GrpcJsMethod, type GrpcJsService, grpcJsService } from "./rpc/grpc-js-service.js";
 export type { CallTimeouts } from "./rpc/live-call.js";
 export { type LogFields, type Logger, silentLogger } from "./rpc/logger.js";
 export { OptionError } from "./rpc/number-options.js";

@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { describe, expect, test } from "@jest/globals";
 
+import { openTemporaryFolder } from "./adapters/embedded/temporary-folder.js";
 import { InfoClient } from "./rpc/testing/info-client.js";
 
 /** The built program: `pnpm build` goes before. */
@@ -48,15 +47,10 @@ function run(...args: readonly string[]): Program {
   };
 }
 
-async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), "millrace-"));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
-}
-
 describe("the program", () => {
   test("prints one line when it serves, and drains and exits 0 on SIGTERM and on SIGINT", async () => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      await using folder = await temporaryFolder();
+      await using folder = await openTemporaryFolder();
       await using program = run("--port", "0", "--data-dir", folder.path);
       const address = await program.ready;
       using client = new InfoClient(address);
@@ -80,7 +74,7 @@ describe("the program", () => {
   });
 
   test("a data directory that another process holds is refused with exit 1", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = await openTemporaryFolder();
     await using first = run("--port", "0", "--data-dir", folder.path);
     await first.ready;
     await using second = run("--port", "0", "--data-dir", folder.path);
@@ -89,7 +83,7 @@ describe("the program", () => {
   });
 
   test("a port that is taken is refused with exit 1", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = await openTemporaryFolder();
     await using first = run("--port", "0", "--data-dir", join(folder.path, "a"));
     const port = (await first.ready).split(":")[1] ?? "";
     await using second = run("--port", port, "--data-dir", join(folder.path, "b"));

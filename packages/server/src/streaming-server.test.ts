@@ -1,9 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { describe, expect, test } from "@jest/globals";
 
+import { openTemporaryFolder } from "./adapters/embedded/temporary-folder.js";
 import { InfoClient } from "./rpc/testing/info-client.js";
 import { TestClient } from "./rpc/testing/test-client.js";
 import { partialService } from "./rpc/bind-service.js";
@@ -12,7 +9,8 @@ import { chunk, TestService } from "./testing/test-service.js";
 
 describe("the streaming server", () => {
   test("keeps its identity in its data directory, which one server at a time holds", async () => {
-    const dataDir = await mkdtemp(join(tmpdir(), "millrace-"));
+    await using folder = await openTemporaryFolder();
+    const dataDir = folder.path;
     const clusterIds: string[] = [];
     for (let n = 0; n < 2; n++) {
       await using server = await createStreamingServer({ port: 0, dataDir });
@@ -23,7 +21,6 @@ describe("the streaming server", () => {
       );
     }
     expect(clusterIds[0]).toBe(clusterIds[1]);
-    await rm(dataDir, { recursive: true });
   });
 
   test("serves an application's own services beside its own", async () => {
@@ -42,7 +39,8 @@ describe("the streaming server", () => {
   });
 
   test("refuses unknown options and limits by name, and then holds nothing", async () => {
-    const dataDir = await mkdtemp(join(tmpdir(), "millrace-"));
+    await using folder = await openTemporaryFolder();
+    const dataDir = folder.path;
     await expect(createStreamingServer({ datadir: dataDir } as object)).rejects.toThrow('did you mean "dataDir"?');
     await expect(createStreamingServer({ fileLimits: { maxChunkBytes: 1 } })).rejects.toThrow(
       "fileLimits.maxChunkBytes",
@@ -50,7 +48,5 @@ describe("the streaming server", () => {
     await expect(createStreamingServer({ dataDir, host: "0.0.0.0" })).rejects.toThrow("insecure: true");
     await using server = await createStreamingServer({ port: 0, dataDir });
     expect(server.port).toBeGreaterThan(0);
-    await server.close();
-    await rm(dataDir, { recursive: true });
   });
 });

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-import { Any } from "#gen/google/protobuf/any.js";
+import type { Any } from "#gen/google/protobuf/any.js";
 import { ErrorInfo, Help, LocalizedMessage, PreconditionFailure, Status } from "#gen/google/rpc/error_details.js";
 import { describe, expect, test } from "@jest/globals";
 

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 
-import { DataLossError } from "../errors.js";
+import { StreamingError } from "../errors.js";
 import { cancelledBy } from "./cancelled-by.js";
 import { DownloadPlan, type PlannedRange } from "./download-plan.js";
 import { download } from "./download.js";
@@ -38,16 +38,23 @@ export async function downloadToPath(
     const attempts = await fetchAll(deps, file, plan, part, options);
     await verify(part, file, options.signal);
     await part.publish();
-    await plan.forget();
+    await plan.forget().catch(ignore); // the file is there; its plan fits no other part
     const { filename, size, sha256 } = file;
     return { fileId, filename, size, sha256, file, attempts };
   } catch (error) {
-    const isUseful = store !== undefined && !(error instanceof DataLossError);
-    if (isUseful) await plan.save();
-    else await Promise.all([part.remove(), plan.forget()]);
+    const canContinue = store !== undefined && isInterruption(error, options.signal);
+    const cleanUp = canContinue ? [plan.save()] : [part.remove(), plan.forget()];
+    await Promise.allSettled(cleanUp); // the first failure is what the caller should see
     throw error;
   }
 }
+
+/** Whether the same download may go on later: what is there is right, and the server still has the rest. */
+function isInterruption(error: unknown, signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true || (StreamingError.is(error) && error.retryable);
+}
+
+function ignore(): void {}
 
 /** The file's facts; as patient with a server that is away as the download itself. */
 async function untilStat(deps: FilesDeps, fileId: string, options: DownloadToOptions): Promise<FileInfo> {

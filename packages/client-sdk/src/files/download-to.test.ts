@@ -136,6 +136,22 @@ describe("a download to a path", () => {
     expect(sentBytes).toBeLessThanOrEqual(MIB - keptBytes);
   });
 
+  it("keeps nothing in the store's name if the file is gone", async () => {
+    await using opened = openFiles();
+    const { fileId } = opened.server.add("a", testBytes(MIB));
+    const downloading = opened.files.downloadTo(fileId, destination, {
+      parallel: 2,
+      chunkBytes: 64 * KIB,
+      resume: { store: new MemoryResumeStore() },
+      onProgress() {
+        opened.server.files.clear();
+        opened.transport.disconnect();
+      },
+    });
+    await expect(downloading).rejects.toMatchObject({ kind: "not-found" });
+    expect(await readdir(directory)).toEqual([]);
+  });
+
   it("refuses a directory before it fetches anything", async () => {
     await using opened = openFiles();
     const { fileId } = opened.server.add("a", testBytes(10));

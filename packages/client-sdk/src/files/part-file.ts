@@ -68,6 +68,7 @@ export class PartFile implements AsyncDisposable {
   /** Puts the file in its place. Durable when it resolves. */
   async publish(): Promise<void> {
     await this.#file.sync();
+    await this.#file.close(); // Windows does not rename open files
     await rename(this.#path, this.#destination);
     await syncDirectory(dirname(this.#destination));
   }

@@ -16,6 +16,9 @@ import { writeOverStream } from "./write-stream.js";
 /** Few messages per megabyte, and still 32 of them in the window. */
 const DEFAULT_CHUNK_BYTES = 256 * 1024;
 
+/** What is kept of a chunk besides its bytes counts 8,192 times in a full window. */
+const MIN_CHUNK_BYTES = 1024;
+
 const MAX_CHUNK_BYTES = DEFAULT_LIMITS.maxChunkBytes;
 
 /** Names the call in errors that happen between its RPCs. */
@@ -50,7 +53,8 @@ export async function runUpload(
   const session = new UploadSessionHandle(deps.rpc, options, sizeBytes, memoryOf(bytes, options, deps.target));
   try {
     const result = await new UploadRun(deps, options, control, session, content).untilPublished();
-    await session.forget();
+    // Published is published; a session that is still remembered is found complete the next time.
+    await session.forget().catch(() => {});
     return result;
   } finally {
     content.close();
@@ -88,6 +92,7 @@ class UploadRun {
         await window.untilResumed(signal);
         return this.#finish(await this.#attempt());
       } catch (error) {
+        if (window.isPaused) this.#loop.progressed(); // time that passed on purpose does not count
         // A failure of the source or of a callback is thrown again, as it is.
         await this.#loop.waitAfter(signal.aborted ? cancelledBy(signal, METHOD) : error, String(window.committedBytes));
       }
@@ -160,8 +165,9 @@ class UploadRun {
 }
 
 function chunkBytesOf({ chunkBytes = DEFAULT_CHUNK_BYTES }: UploadOptions): number {
-  if (Number.isInteger(chunkBytes) && chunkBytes >= 1 && chunkBytes <= MAX_CHUNK_BYTES) return chunkBytes;
-  throw new RangeError(`chunkBytes is ${String(chunkBytes)}, not 1 to ${String(MAX_CHUNK_BYTES)}`);
+  if (Number.isInteger(chunkBytes) && chunkBytes >= MIN_CHUNK_BYTES && chunkBytes <= MAX_CHUNK_BYTES) return chunkBytes;
+  const range = `${String(MIN_CHUNK_BYTES)} to ${String(MAX_CHUNK_BYTES)}`;
+  throw new RangeError(`chunkBytes is ${String(chunkBytes)}, not ${range}`);
 }
 
 function sizeOf(source: ByteSource, { size = source.size }: UploadOptions): number | undefined {

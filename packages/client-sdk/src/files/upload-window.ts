@@ -31,6 +31,10 @@ export class UploadWindow {
     return this.#resentBytes;
   }
 
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
   /** A new stream goes on where the server has everything. */
   rewind(): void {
     this.#sentBytes = this.#committedBytes;

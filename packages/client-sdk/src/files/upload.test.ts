@@ -142,7 +142,7 @@ describe("an upload", () => {
     ["more", 9],
   ])("fails if the source has %s bytes than declared", async (_, size) => {
     await using opened = openFiles();
-    const upload = opened.files.upload(piecesOf(testBytes(10), 3), { filename: "a", size, chunkBytes: 4 });
+    const upload = opened.files.upload(piecesOf(testBytes(10), 3), { filename: "a", size });
     await expect(upload).rejects.toMatchObject({ name: "SourceChangedError" });
     expect(opened.server.files.size).toBe(0);
   });
@@ -153,6 +153,11 @@ describe("an upload", () => {
       throw new Error("no more");
     };
     await expect(opened.files.upload(testBytes(10), { filename: "a", onProgress })).rejects.toThrow("no more");
+  });
+
+  it.each([1023, 1_048_577, 2048.5])("refuses chunks of %d bytes", async (chunkBytes) => {
+    await using opened = openFiles();
+    await expect(opened.files.upload(testBytes(10), { filename: "a", chunkBytes })).rejects.toThrow(RangeError);
   });
 
   it("fails at once if resuming is switched off", async () => {
@@ -166,12 +171,12 @@ describe("an upload", () => {
     const waits = latch();
     const goOn = latch();
     const slow = async function* () {
-      yield testBytes(64);
+      yield testBytes(KIB);
       waits.open();
       await goOn.promise;
-      yield testBytes(64);
+      yield testBytes(KIB);
     };
-    const upload = opened.files.upload(slow(), { filename: "a", chunkBytes: 64 });
+    const upload = opened.files.upload(slow(), { filename: "a", chunkBytes: KIB });
     await waits.promise;
     const session = opened.server.sessions.get(await upload.uploadId);
     if (session !== undefined) session.writers++;
@@ -183,7 +188,7 @@ describe("an upload", () => {
 describe("stopping an upload", () => {
   /** Yields once, then never again. */
   const endless = async function* (started: () => void) {
-    yield testBytes(64);
+    yield testBytes(KIB);
     started();
     await new Promise(() => {});
   };
@@ -193,7 +198,7 @@ describe("stopping an upload", () => {
     const caller = new AbortController();
     const started = latch();
     const source = endless(started.open);
-    const upload = opened.files.upload(source, { filename: "a", chunkBytes: 64, signal: caller.signal });
+    const upload = opened.files.upload(source, { filename: "a", chunkBytes: KIB, signal: caller.signal });
     await started.promise;
     caller.abort("enough");
     await expect(upload).rejects.toMatchObject({ name: "AbortError", cause: "enough" });
@@ -204,7 +209,7 @@ describe("stopping an upload", () => {
   it("drops the session if it is terminated", async () => {
     await using opened = openFiles();
     const started = latch();
-    const upload = opened.files.upload(endless(started.open), { filename: "a", chunkBytes: 64 });
+    const upload = opened.files.upload(endless(started.open), { filename: "a", chunkBytes: KIB });
     await started.promise;
     await upload.abort({ terminate: true });
     await expect(upload).rejects.toMatchObject({ name: "AbortError" });

@@ -59,6 +59,13 @@ describe("a resume loop", () => {
     await expect(loop.waitAfter(lost())).rejects.toMatchObject({ kind: "unavailable" });
   });
 
+  it("counts time from the failure on, not the quiet time before it", async () => {
+    const { clock, fail, waits } = setUp({ maxElapsedMs: 250 });
+    await clock.advance(60_000);
+    await fail();
+    expect(waits).toEqual([100]);
+  });
+
   it("keeps the last 32 attempts", async () => {
     const { loop, fail } = setUp({ maxAttempts: 41, backoff: { maxMs: 1 } });
     for (let n = 0; n < 40; n++) await fail();

@@ -115,7 +115,8 @@ class PolicyResumeLoop implements ResumeLoop {
       error.retryAfterMs === undefined
         ? backoffMs(this.#failures, policy.backoff ?? {}, this.#random)
         : spreadRetryAfterMs(error.retryAfterMs, this.#random);
-    const elapsedMs = this.#clock.now() - this.#progressedAt;
+    // A stream that was quiet for long before it failed has lost no time yet.
+    const elapsedMs = this.#clock.now() - (this.#interruption?.at ?? this.#progressedAt);
     return elapsedMs + delayMs > (policy.maxElapsedMs ?? DEFAULT_MAX_ELAPSED_MS) ? undefined : delayMs;
   }
 

@@ -12,6 +12,7 @@ export class Committer {
   readonly #clock: Clock;
   #running: Promise<void> | undefined;
   #waitingBytes = 0;
+  #closed = false;
   #cancelTimer: (() => void) | undefined;
   #failure: { readonly error: unknown } | undefined;
 
@@ -25,30 +26,42 @@ export class Committer {
   wrote(bytes: number): void {
     if (this.#failure !== undefined) throw this.#failure.error;
     this.#waitingBytes += bytes;
-    if (this.#waitingBytes >= COMMIT_INTERVAL_BYTES) this.#start();
-    else if (bytes > 0) this.#cancelTimer ??= this.#clock.after(COMMIT_INTERVAL_MS, () => this.#start());
+    this.#schedule();
   }
 
   /** Resolves once all that was written before is durable. */
   async flush(): Promise<void> {
     while (this.#running !== undefined) await this.#running; // began before the latest bytes
-    this.#start();
-    await this.#running;
+    await this.#start();
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Stops the timer and waits for the commit under way. */
+  /** Begins no further commit by itself, and waits for the one under way. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#cancelTimer?.();
     await this.#running;
   }
 
-  #start(): void {
+  #schedule(): void {
+    if (this.#closed || this.#failure !== undefined) return;
+    if (this.#waitingBytes >= COMMIT_INTERVAL_BYTES) void this.#start();
+    else if (this.#waitingBytes > 0) this.#cancelTimer ??= this.#clock.after(COMMIT_INTERVAL_MS, () => this.#onTime());
+  }
+
+  #onTime(): void {
+    this.#cancelTimer = undefined;
+    void this.#start();
+  }
+
+  /** Begins a commit, unless one runs: what waits is seen to when that ends. */
+  async #start(): Promise<void> {
     if (this.#running !== undefined || this.#failure !== undefined) return;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#waitingBytes = 0;
     this.#running = this.#run();
+    await this.#running;
   }
 
   /** Never rejects. */
@@ -59,6 +72,7 @@ export class Committer {
       this.#failure = { error };
     } finally {
       this.#running = undefined;
+      this.#schedule();
     }
   }
 }

@@ -32,13 +32,8 @@ const update = async (
   updateMask: string[],
   ifMetagenerationMatch?: number,
 ): Promise<FileInfo | undefined> =>
-  (
-    await updateFile(
-      { file: FileInfoType.fromPartial(file as FileInfo), updateMask, ifMetagenerationMatch },
-      contextOf(),
-      deps,
-    )
-  ).file;
+  (await updateFile({ file: FileInfoType.fromPartial(file), updateMask, ifMetagenerationMatch }, contextOf(), deps))
+    .file;
 
 describe("generations of a name", () => {
   it("count up; the name means the newest one, and older ones stay under their ids", async () => {

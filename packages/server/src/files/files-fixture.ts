@@ -1,7 +1,21 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 
-import type { FileChunk, FileSpec, PartialMessage } from "@millrace/shared-types";
-import { createTokenSigner, FileChunk as FileChunkType, FileSpec as FileSpecType } from "@millrace/shared-types";
+import type {
+  CreateUploadRequest,
+  FileChunk,
+  FileSpec,
+  FinishUploadResponse,
+  PartialMessage,
+  UploadSession,
+} from "@millrace/shared-types";
+import {
+  createTokenSigner,
+  CreateUploadRequest as CreateUploadRequestType,
+  DownloadRequest,
+  FileChunk as FileChunkType,
+  FileSpec as FileSpecType,
+  FinishUploadRequest,
+} from "@millrace/shared-types";
 
 import { MemoryBlobStore } from "../adapters/memory/memory-blob-store.js";
 import { MemoryRecordStore } from "../adapters/memory/memory-record-store.js";
@@ -9,8 +23,13 @@ import type { CallContext } from "../rpc/call-context.js";
 import { silentLogger } from "../rpc/logger.js";
 import { ManualClock } from "../testing/manual-clock.js";
 
+import { createUpload } from "./create-upload.js";
+import { downloadFile } from "./download-file.js";
+import type { FilesDeps } from "./files-deps.js";
 import type { Files, FilesOptions } from "./files-service.js";
 import { openFiles } from "./files-service.js";
+import { finishUpload } from "./finish-upload.js";
+import { getUpload } from "./get-upload.js";
 
 /** The files domain for a test, by default in memory, with a clock that the test moves. */
 export interface FilesFixture extends AsyncDisposable {
@@ -72,16 +91,16 @@ export function contextOf(owner?: string): CallContext {
 
 /** A chunk with defaults for what is left out. */
 export function chunk(fields: PartialMessage<FileChunk>): FileChunk {
-  return FileChunkType.fromPartial(fields as FileChunk);
+  return FileChunkType.fromPartial(fields);
 }
 
 /** A spec with defaults for what is left out. */
 export function specOf(fields: PartialMessage<FileSpec>): FileSpec {
-  return FileSpecType.fromPartial(fields as FileSpec);
+  return FileSpecType.fromPartial(fields);
 }
 
 /** Chunks of a content as the seed's client sends them. */
-export function seedChunks(filename: string, content: Uint8Array, chunkBytes = 64 * 1024): FileChunk[] {
+export function seedChunks(filename: string, content: Uint8Array, chunkBytes: number = 64 * 1024): FileChunk[] {
   const chunks: FileChunk[] = [];
   for (let offset = 0; offset < content.length; offset += chunkBytes) {
     chunks.push(
@@ -151,4 +170,42 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
   return all;
+}
+
+/** SHA-256 in hexadecimal. */
+export function sha256(content: Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+/** SHA-256 of what DownloadFile sends for a file. */
+export async function downloadedSha256(deps: FilesDeps, fileId: string): Promise<string> {
+  const pieces = await collect(downloadFile(DownloadRequest.fromPartial({ fileId }), contextOf(), deps));
+  return sha256(Buffer.concat(pieces.map(({ content }) => content)));
+}
+
+/** A new session. */
+export async function createSession(
+  deps: FilesDeps,
+  request: PartialMessage<CreateUploadRequest>,
+  owner?: string,
+): Promise<UploadSession> {
+  const { upload } = await createUpload(CreateUploadRequestType.fromPartial(request), contextOf(owner), deps);
+  if (upload === undefined) throw new Error("no session in the answer");
+  return upload;
+}
+
+/** What GetUpload says of a session. */
+export async function sessionOf(deps: FilesDeps, uploadId: string, owner?: string): Promise<UploadSession> {
+  const { upload } = await getUpload({ uploadId }, contextOf(owner), deps);
+  if (upload === undefined) throw new Error("no session in the answer");
+  return upload;
+}
+
+/** Finishes a session. */
+export function finishSession(
+  deps: FilesDeps,
+  request: PartialMessage<FinishUploadRequest>,
+  owner?: string,
+): Promise<FinishUploadResponse> {
+  return finishUpload(FinishUploadRequest.fromPartial(request), contextOf(owner), deps);
 }

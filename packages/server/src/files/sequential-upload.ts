@@ -77,7 +77,7 @@ export class SequentialUpload implements UploadTarget {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      if (!this.#ended) await this.flush();
+      if (!this.#ended) await this.#committer.flush();
     } catch (error) {
       this.#deps.log.debug({ err: error }, "the last bytes of an upload stream were not kept");
     } finally {
@@ -88,6 +88,7 @@ export class SequentialUpload implements UploadTarget {
 
   /** Bytes first, then the record that says that they are there. */
   async #commit(): Promise<void> {
+    await this.#writer.settle().catch(() => {}); // a failed write ends the stream; what came before it counts
     const { size, crc32c } = this.#writer.written;
     const totalSize = this.#total.value;
     const { value } = this.#upload;

@@ -1,8 +1,8 @@
+import { publishedOf, recoverUpload } from "./complete-upload.js";
 import type { Asker } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
 import type { Versioned } from "./json-records.js";
-import { untilCommitted } from "./json-records.js";
-import { completedMeanwhile, publishedOf, recoverUpload } from "./complete-upload.js";
+import { putJson, untilCommitted } from "./json-records.js";
 import { ParallelUpload } from "./parallel-upload.js";
 import type { Published } from "./publish-file.js";
 import { SequentialUpload } from "./sequential-upload.js";
@@ -11,7 +11,6 @@ import { committedSize, loadUpload, UPLOADS } from "./upload-record.js";
 import { checkOpen } from "./upload-sessions.js";
 import type { UploadTarget } from "./upload-target.js";
 import { TotalSize } from "./upload-target.js";
-import { putJson } from "./json-records.js";
 
 /** A session that a stream may write, or what it became already. */
 export type TakenUpload =

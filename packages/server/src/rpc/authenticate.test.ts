@@ -18,11 +18,13 @@ const byToken: Authenticate = async ({ headers }) => {
 
 function whoami(): { readonly handlers: TestHandlers; readonly principal: Promise<Principal> } {
   const seen = latch<Principal>();
-  const one: TestHandlers["one"] = async (request, { principal }) => {
-    seen.open(principal);
-    return Promise.resolve(request);
+  const handlers: TestHandlers = {
+    one: async (request, { principal }) => {
+      seen.open(principal);
+      return Promise.resolve(request);
+    },
   };
-  return { handlers: { one: one! }, principal: seen.promise };
+  return { handlers, principal: seen.promise };
 }
 
 function headers(entries: Record<string, string>): Metadata {

@@ -3,8 +3,9 @@ import { FileChunk, StatusCode } from "@millrace/shared-types";
 
 import { startTestServer } from "../testing/start-test-server.js";
 import { chunk, TestService } from "../testing/test-service.js";
-import { grpcJsService, service } from "./bind-service.js";
+import { service } from "./bind-service.js";
 import { createServer } from "./create-server.js";
+import { grpcJsService } from "./grpc-js-service.js";
 import { outcomeOf, TestClient } from "./testing/test-client.js";
 
 /** What ts-proto makes of a service with `outputServices=grpc-js`. */

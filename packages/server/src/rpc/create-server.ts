@@ -152,15 +152,19 @@ class StreamServer implements RunningServer {
     await this.#withinMs(FLUSH_MS, (signal) => this.#listener.whenClosed(signal));
     this.#listener.destroyConnections();
     await Promise.all([sessionsClosed, this.#listener.whenClosed(NEVER)]);
-    await this.#withinMs(FLUSH_MS, (signal) => this.#calls.whenIdle(signal));
+    await this.#withinMs(FLUSH_MS, (signal) => this.#calls.whenIdle(signal), NEVER);
     await this.#options.onClosed?.();
   }
 
-  /** Runs `wait` until it ends, `timeoutMs` have passed, or the server is killed. */
-  async #withinMs(timeoutMs: number, wait: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  /** Runs `wait` until it ends, `timeoutMs` have passed, or `cutShort` aborts. */
+  async #withinMs(
+    timeoutMs: number,
+    wait: (signal: AbortSignal) => Promise<void>,
+    cutShort: AbortSignal = this.#killed.signal,
+  ): Promise<void> {
     const timeout = new AbortController();
     const cancelTimer = this.#options.clock.after(timeoutMs, () => timeout.abort());
-    await wait(AbortSignal.any([timeout.signal, this.#killed.signal]));
+    await wait(AbortSignal.any([timeout.signal, cutShort]));
     cancelTimer();
   }
 }
@@ -194,7 +198,11 @@ function callDispatcher(services: readonly BoundService[], host: CallHost): Para
   }
   return (wire) => {
     const method = methods.get(wire.path);
-    if (method !== undefined) void serveCall(method, wire, host);
+    if (method === undefined) return;
+    void serveCall(method, wire, host).catch((err: unknown) => {
+      host.log.error({ err, method: method.path }, "a call could not be ended");
+      wire.reset();
+    });
   };
 }
 

@@ -28,7 +28,7 @@ async function contextOfCallWith(timeout: string): Promise<CallContext> {
   raw.openCall(1, ONE, { "grpc-timeout": timeout });
   raw.data(1, grpcFrame(encodeMessage(FileChunk, chunk(1))), { end: true });
   await raw.callEnded(1);
-  return seen.promise;
+  return await seen.promise;
 }
 
 describe("what we reach for inside of grpc-js", () => {

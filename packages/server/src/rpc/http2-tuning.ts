@@ -30,7 +30,9 @@ export function tuneSessions(server: Server, { receiveWindowBytes }: Required<Se
 }
 
 function tune(server: Http2Server | Http2SecureServer, windowBytes: number): void {
-  server.on("session", (session: ServerHttp2Session) => session.setLocalWindowSize(windowBytes));
+  server.on("session", (session: ServerHttp2Session) => {
+    if (!session.destroyed) session.setLocalWindowSize(windowBytes);
+  });
   server.prependListener("stream", (_stream: unknown, headers: IncomingHttpHeaders) => dropEndlessTimeout(headers));
 }
 

@@ -92,6 +92,7 @@ export class Listener {
       socket.destroy();
       return;
     }
+    socket.on("error", () => {}); // its `close` follows; unheard, it would end the process
     this.#sockets.add(socket);
     this.#addresses.set(address, ofAddress + 1);
     const cancelTimer = this.#dropIfSilent(socket);

@@ -68,6 +68,10 @@ export class LiveCall implements WireListener {
     return this.#done.signal;
   }
 
+  get streamsRequests(): boolean {
+    return this.method.kind === "client-streaming" || this.method.kind === "bidi-streaming";
+  }
+
   onMessage(message: Buffer): void {
     this.requests.onMessage(message);
   }

@@ -246,6 +246,7 @@ describe("reading requests", () => {
     raw.data(1, framed(1));
     await raw.callReset(1);
     await test.idle();
+    expect(test.log.lines.map(({ fields }) => fields["code"])).toEqual(["OK"]);
   });
 
   test("a client that sends nothing while the handler waits is STREAM_IDLE", async () => {

@@ -34,7 +34,7 @@ export class RequestReader {
    * last message is incomplete.
    */
   next(): Promise<Buffer | undefined> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure.reason as Error);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.reason);
     if (this.#ended) return Promise.resolve(undefined);
     if (this.#waiter !== undefined) return Promise.reject(new Error("requests are read one at a time"));
     return new Promise((resolve, reject) => {

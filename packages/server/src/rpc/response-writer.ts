@@ -41,7 +41,7 @@ export class ResponseWriter {
    * rejects with the reason the call ends with. One call at a time.
    */
   write(message: Buffer): Promise<void> | undefined {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure.reason as Error);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.reason);
     const costBytes = message.byteLength + MESSAGE_OVERHEAD_BYTES;
     if (this.#hasRoomFor(costBytes)) return this.#send(message, costBytes);
     return this.#untilRoomFor(costBytes).then(() => this.#send(message, costBytes));

@@ -50,7 +50,7 @@ export interface CallHost {
   readonly nextRequestId: () => string;
 }
 
-/** Serves one call from its headers to its end. Never rejects. */
+/** Serves one call from its headers to its end. */
 export async function serveCall(method: BoundMethod, wire: WireCall, host: CallHost): Promise<void> {
   const requestId = host.nextRequestId();
   const log = host.log.child({ requestId, method: method.path });

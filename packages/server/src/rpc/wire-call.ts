@@ -2,7 +2,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import { setImmediate as turn } from "node:timers/promises";
 
 import {
-  Metadata,
+  type Metadata,
   ResponderBuilder,
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
@@ -18,6 +18,8 @@ export type RequestsEnd = "half-close" | "cut-message" | "aborted";
 
 /** What a call hears from the wire. */
 export interface WireListener {
+  /** Requests are a stream: their end says something, so it has to be a true one. */
+  readonly streamsRequests: boolean;
   onMessage(message: Buffer): void;
   onRequestsEnd(end: RequestsEnd): void;
   /** The peer is gone, or grpc-js has ended the call, or our status is out. At most once. */
@@ -120,7 +122,9 @@ export class WireCall {
   }
 
   async onHalfClose(): Promise<void> {
-    this.#listener?.onRequestsEnd(await this.#requestsEnd());
+    if (this.#listener === undefined) return;
+    if (this.#listener.streamsRequests) for (let n = 0; n < TURNS_TO_SEE_A_RESET; n++) await turn();
+    this.#listener.onRequestsEnd(this.#requestsEnd());
   }
 
   onCancel(): void {
@@ -134,8 +138,7 @@ export class WireCall {
    * grpc-js 1.14.7 reports a reset and a lost connection as a half-close (server-interceptors.ts:584, 856).
    * A true one leaves the stream open on our side.
    */
-  async #requestsEnd(): Promise<RequestsEnd> {
-    for (let n = 0; n < TURNS_TO_SEE_A_RESET; n++) await turn();
+  #requestsEnd(): RequestsEnd {
     if (this.#ended || (this.#stream !== undefined && (this.#stream.closed || this.#stream.destroyed)))
       return "aborted";
     return holdsPartialMessage(this.#call) === true ? "cut-message" : "half-close";

@@ -10,7 +10,7 @@ type Reader = Pick<BinaryReader, keyof BinaryReader>;
 /** Reads the fields of one message, up to `end`. */
 export type Decoder<T> = (reader: FastReader, end: number) => T;
 
-/** Varints and fixed-width values that each nested message may bring beside its own tag and length, uncounted. */
+/** Reads that each nested message may bring uncounted, beside its own tag and length: a tag is one, a number another. */
 const FREE_READS = 16;
 
 /** Strings up to this length are read by a loop while they are ASCII: cheaper than a native call. */
@@ -86,21 +86,27 @@ export class FastReader implements Reader {
   }
 
   set __tsProtoDecodeDepth(depth: number) {
-    if (depth > this.#depth) this.#begin();
-    else if (this.pos !== this.#ends[depth]) this.#torn = true;
-    this.#depth = depth;
+    if (depth > this.#depth) this.#enter();
+    else this.#leave();
   }
 
-  #begin(): void {
-    if (this.#depth === 0) {
-      this.#ends[0] = this.len;
-      return;
-    }
+  #enter(): void {
+    if (this.#depth === 0) this.#ends[0] = this.len;
+    else this.#enterNested();
+    this.#depth += 1;
+  }
+
+  #enterNested(): void {
     this.#ends[this.#depth] = this.#lengthEnd;
     this.#lengthEnd = 0;
     this.#readsLeft += 2 + FREE_READS;
     this.#messagesLeft -= 1;
     if (this.#messagesLeft < 0) throw tooManyElements();
+  }
+
+  #leave(): void {
+    this.#depth -= 1;
+    if (this.pos !== this.#ends[this.#depth]) this.#torn = true;
   }
 
   /** Reads the whole message. */
@@ -115,10 +121,9 @@ export class FastReader implements Reader {
   }
 
   #read<T>(decode: Decoder<T>, end: number): T {
-    const depth = this.#depth;
-    this.__tsProtoDecodeDepth = depth + 1;
+    this.#enter();
     const message = decode(this, end);
-    this.__tsProtoDecodeDepth = depth;
+    this.#leave();
     return message;
   }
 

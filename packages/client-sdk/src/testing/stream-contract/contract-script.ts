@@ -91,11 +91,16 @@ async function onlyItem(items: AsyncIterable<ContractItem>): Promise<ContractIte
   throw new Error("the script gave no response");
 }
 
-/** Rejects with the signal's reason when it aborts. Leaves no listener. */
+/** Rejects with the signal's reason when it aborts. */
 export function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     const onAbort = (): void => reject(signal.reason as Error);
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
   });
+}
+
+/** Settles as `promise`; rejects with the signal's reason if that aborts before. Scripts wait so, or a failed test would hang. */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return Promise.race([promise, untilAborted(signal)]);
 }

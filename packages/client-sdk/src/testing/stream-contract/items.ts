@@ -26,7 +26,7 @@ export function placesOf(received: readonly ContractItem[]): number[] {
 
 /** Whether this is what `item(n, payloadBytes)` carries. */
 export function isPayloadOf(n: number, payload: Uint8Array, payloadBytes: number): boolean {
-  return payload.length === payloadBytes && payload.every((byte) => byte === n % 251);
+  return Buffer.compare(payload, Buffer.alloc(payloadBytes, n % 251)) === 0;
 }
 
 /** Takes what comes, up to `count` items if given; leaves the iterator open then. */

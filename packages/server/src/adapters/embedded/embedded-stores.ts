@@ -24,8 +24,13 @@ export interface EmbeddedStores extends AsyncDisposable {
 export async function openEmbeddedStores(path: string, options: FsBlobStoreOptions = {}): Promise<EmbeddedStores> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await DataDir.open(path));
-  const records = stack.use(await SqliteRecordStore.open(join(path, "records.db")));
-  const blobs = stack.use(await FsBlobStore.open(path, options));
+  const opening = SqliteRecordStore.open(join(path, "records.db"));
+  stack.defer(() => opening.then((records) => records[Symbol.asyncDispose](), ignoreFailure));
+  const blobs = stack.use(await FsBlobStore.open(path, options)); // while the records' thread starts
+  const records = await opening;
   const opened = stack.move();
   return { blobs, records, identity: folder.identity, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
+
+/** Who awaits the opening says so. */
+function ignoreFailure(): void {}

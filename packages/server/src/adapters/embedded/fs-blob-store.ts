@@ -46,7 +46,9 @@ export class FsBlobStore implements BlobStore {
     await makeFolder(store.#staging);
     await makeFolder(store.#blobs);
     // All of them now, so that no publication has to make the name of a folder durable.
-    await Promise.all(SHARDS.map((shard) => mkdir(join(store.#blobs, shard), { recursive: true, mode: 0o700 })));
+    const there = new Set(await readdir(store.#blobs));
+    const missing = SHARDS.filter((shard) => !there.has(shard));
+    await Promise.all(missing.map((shard) => mkdir(join(store.#blobs, shard), { mode: 0o700 })));
     await syncFolder(store.#blobs);
     return store;
   }

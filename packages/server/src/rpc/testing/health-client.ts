@@ -24,8 +24,8 @@ export class HealthClient implements Disposable {
   check(service: string): Promise<HealthCheckResponse_ServingStatus> {
     return new Promise((resolve, reject) => {
       const answer = (error: ServiceError | null, response?: HealthCheckResponse): void => {
-        if (response === undefined) reject(error as Error);
-        else resolve(response.status);
+        if (response !== undefined) resolve(response.status);
+        else reject(error ?? new Error("neither error nor response"));
       };
       this.#client.makeUnaryRequest("/grpc.health.v1.Health/Check", encode, decode, { service }, answer);
     });

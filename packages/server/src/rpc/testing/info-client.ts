@@ -17,8 +17,8 @@ export class InfoClient implements Disposable {
         (bytes) => decodeMessage(GetServerInfoResponse, bytes),
         {},
         (error: ServiceError | null, response?: GetServerInfoResponse) => {
-          if (response === undefined) reject(error as Error);
-          else resolve(response);
+          if (response !== undefined) resolve(response);
+          else reject(error ?? new Error("neither error nor response"));
         },
       );
     });

@@ -1,4 +1,5 @@
 import {
+  type ChannelCredentials,
   Client,
   type ClientDuplexStream,
   type ClientReadableStream,
@@ -37,8 +38,12 @@ export type Both = ClientDuplexStream<FileChunk, FileChunk>;
 export class TestClient implements Disposable {
   readonly #client: Client;
 
-  constructor(address: string, options: Record<string, string | number> = {}) {
-    this.#client = new Client(address, credentials.createInsecure(), {
+  constructor(
+    address: string,
+    options: Record<string, string | number> = {},
+    channelCredentials: ChannelCredentials = credentials.createInsecure(),
+  ) {
+    this.#client = new Client(address, channelCredentials, {
       "grpc.use_local_subchannel_pool": 1,
       ...options,
     });

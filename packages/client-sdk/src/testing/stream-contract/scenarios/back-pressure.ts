@@ -6,7 +6,7 @@ import { latch } from "../../latch.js";
 import { tally, type Tally } from "../../tally.js";
 import { within } from "../../within.js";
 import { beginCall, receivesMany, sendsMany } from "../contract-call.js";
-import { handlersOf, ServerProbe } from "../contract-script.js";
+import { handlersOf, ServerProbe, unlessAborted } from "../contract-script.js";
 import type { ContractItem } from "../contract-service.js";
 import type { ContractClient, ContractHarness } from "../harness.js";
 import { isPayloadOf, item, take, watched } from "../items.js";
@@ -56,7 +56,7 @@ const slowReader: Scenario = {
     const serverReads = latch();
     const produced = tally();
     const arrived: ContractItem[] = [];
-    const script = probe.watch(async function* (requests) {
+    const script = probe.watch(async function* (requests, { signal }) {
       const source = requests[Symbol.asyncIterator]();
       arrived.push(...(await take(source, 1)));
       if (receivesMany(kind)) {
@@ -65,7 +65,7 @@ const slowReader: Scenario = {
           yield one;
         }
       }
-      await serverReads.promise;
+      await unlessAborted(serverReads.promise, signal);
       arrived.push(...(await take(source)));
       if (!receivesMany(kind)) yield item(arrived.length);
     });

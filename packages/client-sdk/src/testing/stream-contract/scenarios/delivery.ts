@@ -6,7 +6,7 @@ import { latch } from "../../latch.js";
 import { tally } from "../../tally.js";
 import { within } from "../../within.js";
 import { beginCall, receivesMany, sendsMany } from "../contract-call.js";
-import { handlersOf, ServerProbe, type ContractScript } from "../contract-script.js";
+import { handlersOf, ServerProbe, unlessAborted, type ContractScript } from "../contract-script.js";
 import type { ContractItem } from "../contract-service.js";
 import type { ContractHarness } from "../harness.js";
 import { item, items, places, placesOf, take } from "../items.js";
@@ -26,7 +26,7 @@ async function deliver(kind: MethodKind, harness: ContractHarness, count: number
   });
   await using stage = await harness.open(handlersOf(kind, script));
   const call = beginCall(kind, stage.client, items(0, requests));
-  const received = await take(call.responses[Symbol.asyncIterator]());
+  const received = await within(take(call.responses[Symbol.asyncIterator]()), "the call ends");
   await call.sent;
   assert.deepEqual(placesOf(arrived), places(0, requests), "what arrived at the server");
   assert.deepEqual(placesOf(received), places(0, responses), "what arrived at the client");
@@ -162,8 +162,7 @@ const interleaved: Scenario = {
       const [first] = await take(requests[Symbol.asyncIterator](), 1);
       const base = first?.n ?? 0;
       if (receivesMany(kind)) yield* [item(base), item(base + 1)];
-      await Promise.race([release.promise, untilAbortedOnce(signal)]);
-      signal.throwIfAborted();
+      await unlessAborted(release.promise, signal);
       yield item(base + 2);
     });
     await using stage = await harness.open(handlersOf(kind, script));
@@ -195,13 +194,6 @@ const interleaved: Scenario = {
     assert.equal(reasons.filter((reason) => reason !== undefined).length, 1, "one call was aborted, not both");
   },
 };
-
-function untilAbortedOnce(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    if (signal.aborted) resolve();
-  });
-}
 
 /** What arrives, in which order, and when. */
 export const DELIVERY: readonly Scenario[] = [

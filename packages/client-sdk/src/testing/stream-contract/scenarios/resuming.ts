@@ -9,7 +9,7 @@ import type { StreamingError } from "../../../errors.js";
 import { latch } from "../../latch.js";
 import { within } from "../../within.js";
 import { beginCall, receivesMany, sendsMany } from "../contract-call.js";
-import { handlersOf, ServerProbe, untilAborted, type ContractScript } from "../contract-script.js";
+import { handlersOf, ServerProbe, unlessAborted, untilAborted, type ContractScript } from "../contract-script.js";
 import type { ContractItem } from "../contract-service.js";
 import type { ContractHarness, ContractStage } from "../harness.js";
 import { item, items, places, placesOf, take } from "../items.js";
@@ -233,8 +233,8 @@ async function* countThen(requests: AsyncIterable<ContractItem>, then: () => voi
 async function drainUnary(harness: ContractHarness): Promise<void> {
   const probe = new ServerProbe();
   const release = latch();
-  const script = probe.watch(async function* () {
-    await release.promise;
+  const script = probe.watch(async function* (_requests, { signal }) {
+    await unlessAborted(release.promise, signal);
     yield item(7);
   });
   await using stage = await harness.open(handlersOf("unary", script));

@@ -6,7 +6,7 @@ import { latch } from "../../latch.js";
 import { VirtualClock } from "../../virtual-clock.js";
 import { within } from "../../within.js";
 import { beginCall, receivesMany, sendsMany } from "../contract-call.js";
-import { handlersOf, ServerProbe, untilAborted } from "../contract-script.js";
+import { handlersOf, ServerProbe, unlessAborted, untilAborted } from "../contract-script.js";
 import { item, items, take, thenWait, watched } from "../items.js";
 import type { Scenario } from "../scenario.js";
 
@@ -52,7 +52,7 @@ const clientIdle: Scenario = {
     const more = latch();
     const script = probe.watch(async function* (_requests, { signal }) {
       yield item(0);
-      await more.promise;
+      await unlessAborted(more.promise, signal);
       yield item(1);
       await untilAborted(signal);
     });

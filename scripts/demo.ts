@@ -9,11 +9,10 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { formatBytes, processTerminal, ProgressBar } from "@millrace/cli/progress";
+import { createClient, type StreamingClient, type UploadResult } from "@millrace/client-sdk";
+
 import { type ServerProcess, startServerProcess } from "../e2e/src/support/server-process.ts";
-import { formatBytes } from "../packages/cli/dist/format.js";
-import { ProgressBar } from "../packages/cli/dist/progress-bar.js";
-import { processTerminal } from "../packages/cli/dist/terminal.js";
-import { createClient, type StreamingClient, type UploadResult } from "../packages/client-sdk/dist/index.js";
 
 const MIB = 1024 * 1024;
 const FILE_BYTES = 256 * MIB;

@@ -21,7 +21,11 @@ interface Program extends AsyncDisposable {
 }
 
 function run(...args: readonly string[]): Program {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"], env: {} });
+  return runWith([], args);
+}
+
+function runWith(nodeArgs: readonly string[], args: readonly string[]): Program {
+  const child = spawn(process.execPath, [...nodeArgs, MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"], env: {} });
   let [stdout, stderr] = ["", ""];
   child.stderr.on("data", (text) => (stderr += String(text)));
   const exit = once(child, "close").then(([code]) => code as number | null);
@@ -89,5 +93,19 @@ describe("the program", () => {
     await using second = run("--port", port, "--data-dir", join(folder.path, "b"));
     expect(await second.exit).toBe(1);
     expect(second.stderr()).toContain("EADDRINUSE");
+  });
+
+  test.each([
+    ["an exception that nobody caught", 'throw new Error("planted")'],
+    ["a rejection that nobody heard", 'void Promise.reject(new Error("planted"))'],
+  ])("%s is logged and drains, and the exit code is 1", async (_what, bug) => {
+    await using folder = await openTemporaryFolder();
+    const onSignal = `data:text/javascript,process.on("SIGUSR2",()=>{${encodeURIComponent(bug)}})`;
+    await using program = runWith(["--import", onSignal], ["--port", "0", "--data-dir", folder.path]);
+    await program.ready;
+    program.process.kill("SIGUSR2");
+    expect(await program.exit).toBe(1);
+    expect(program.stderr()).toContain("planted");
+    expect(program.stderr()).toContain("unforeseen error; draining");
   });
 });

@@ -89,14 +89,20 @@ class UploadRun {
     const { signal, window } = this.#control;
     for (;;) {
       try {
-        await window.untilResumed(signal);
+        await this.#untilResumed();
         return this.#finish(await this.#attempt());
       } catch (error) {
-        if (window.isPaused) this.#loop.progressed(); // time that passed on purpose does not count
         // A failure of the source or of a callback is thrown again, as it is.
         await this.#loop.waitAfter(signal.aborted ? cancelledBy(signal, METHOD) : error, String(window.committedBytes));
       }
     }
+  }
+
+  async #untilResumed(): Promise<void> {
+    const { signal, window } = this.#control;
+    if (!window.isPaused) return;
+    await window.untilResumed(signal);
+    this.#loop.progressed(); // time that passed on purpose does not count
   }
 
   async #attempt(): Promise<Published> {

@@ -5,6 +5,7 @@ import { methodPath, FileServiceDefinition, UploadState } from "@millrace/shared
 
 import { randomFaults } from "../testing/fault-plan.js";
 import { latch } from "../testing/latch.js";
+import { VirtualClock } from "../testing/virtual-clock.js";
 import { FakeFileServer } from "./fake-file-server.test.support.js";
 import { openFiles, piecesOf, testBytes } from "./open-files.test.support.js";
 import { MemoryResumeStore } from "./resume-store.js";
@@ -242,6 +243,32 @@ describe("stopping an upload", () => {
     const received = opened.server.receivedBytes;
     expect(received).toBeLessThanOrEqual(2 * MIB + 512 * KIB);
     upload.resume();
+    expect((await upload).size).toBe(4 * MIB);
+  });
+});
+
+describe("a pause", () => {
+  it("may be longer than the time without progress that is allowed, also if the connection is lost in it", async () => {
+    const clock = new VirtualClock();
+    await using opened = openFiles({}, new FakeFileServer(), clock);
+    const paused = latch();
+    const upload = opened.files.upload(testBytes(4 * MIB), {
+      filename: "a",
+      onProgress({ sentBytes }) {
+        if (sentBytes < MIB || paused.isOpen) return;
+        upload.pause();
+        paused.open();
+      },
+    });
+    await paused.promise;
+    opened.transport.disconnect();
+    await clock.untilPending(1); // the backoff
+    await clock.advance(3_600_000);
+    opened.faults.refuse();
+    upload.resume();
+    await clock.untilPending(1);
+    opened.faults.accept();
+    await clock.advance(60_000);
     expect((await upload).size).toBe(4 * MIB);
   });
 });

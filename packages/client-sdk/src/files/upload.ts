@@ -1,5 +1,7 @@
 import { FileServiceDefinition } from "@millrace/shared-types";
 
+import { deferred } from "../rpc/deferred.js";
+import { handled } from "../rpc/handled.js";
 import type { Rpc } from "../rpc/rpc.js";
 import type { FilesDeps } from "./files-api.js";
 import type { Upload, UploadOptions, UploadResult, UploadSource } from "./types.js";
@@ -23,17 +25,16 @@ class RunningUpload implements Upload {
     this.#rpc = deps.rpc;
     const { signal } = options;
     const stop = this.#stop.signal;
-    let onSession: (uploadId: string) => void = () => {};
-    const found = new Promise<string>((resolve) => (onSession = resolve));
-    this.#result = runUpload(deps, source, options, {
-      signal: signal ? AbortSignal.any([signal, stop]) : stop,
-      window: this.#window,
-      onSession,
-    });
-    this.uploadId = Promise.race([found, this.#result.then(() => found)]);
+    const session = deferred<string>();
     // Who awaits them learns of a failure; who does not is not to be ended by it.
-    this.#result.catch(() => {});
-    this.uploadId.catch(() => {});
+    this.#result = handled(
+      runUpload(deps, source, options, {
+        signal: signal ? AbortSignal.any([signal, stop]) : stop,
+        window: this.#window,
+        onSession: session.resolve,
+      }),
+    );
+    this.uploadId = handled(Promise.race([session.promise, this.#result.then(() => session.promise)]));
   }
 
   get committedBytes(): number {

@@ -9,12 +9,14 @@ type ChannelCall = ReturnType<ChannelInterface["createCall"]>;
 
 /**
  * A call on grpc-js's channel interface, below its Node streams: one `startRead` per message gives
- * exact back-pressure. Two things to know about grpc-js 1.14.7:
+ * exact back-pressure. Three things to know about grpc-js 1.14.7:
  *
  * * Until the first `startRead` it takes everything from the connection without bound
  *   (subchannel-call.ts: `on('data')` lets the stream flow, only a read pauses it). So one read
  *   begins with the call, and its message is held here.
  * * After a cancel it may never call back. So a cancel settles everything here by itself.
+ * * A cancel that comes in the microtasks between `start` and the making of its inner call is lost, and the
+ *   call goes out (resolving-call.ts: `sendMetadata().then`). So a cancel is said again one turn later.
  */
 export class GrpcCall implements TransportCall {
   readonly headers: Promise<HeaderMap>;
@@ -104,7 +106,9 @@ export class GrpcCall implements TransportCall {
     if (this.#ended) return;
     this.peer();
     this.#end(status);
-    this.#call.cancelWithStatus(GrpcStatus.CANCELLED, status.message);
+    const cancel = (): void => this.#call.cancelWithStatus(GrpcStatus.CANCELLED, status.message);
+    cancel();
+    setImmediate(cancel);
   }
 
   #end(status: TransportStatus): void {

@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers/promises";
+
 import { describe, expect, it } from "@jest/globals";
 
 import { ManualClock } from "../testing/manual-clock.js";
@@ -23,7 +25,7 @@ function openCommitter(): {
   };
   const end = async (error?: Error): Promise<void> => {
     settle(error);
-    for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+    await setImmediate(); // all that follows from it has happened
   };
   return { committer: new Committer(commit, clock), clock, begun: () => begun, end };
 }

@@ -5,9 +5,9 @@ import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "@jest/globals";
 import { CreateUploadRequest, DownloadRequest, UploadState } from "@millrace/shared-types";
 
-import { openEmbeddedStores } from "../adapters/embedded/embedded-stores.js";
-import type { Failpoint } from "../adapters/embedded/fs-staged-blob.js";
+import { FsBlobStore } from "../adapters/embedded/fs-blob-store.js";
 import { openTemporaryFolder } from "../adapters/embedded/temporary-folder.js";
+import { MemoryRecordStore } from "../adapters/memory/memory-record-store.js";
 import type { RecordStore } from "../ports/record-store.js";
 
 import { createUpload } from "./create-upload.js";
@@ -22,7 +22,7 @@ import {
   seedChunks,
   specOf,
   streamOf,
-} from "./files-fixture.js";
+} from "./files-fixture.test.support.js";
 import { finishUpload } from "./finish-upload.js";
 import { getUpload } from "./get-upload.js";
 import { listFiles } from "./list-files.js";
@@ -65,28 +65,56 @@ class Ending {
   }
 }
 
-/** Runs `work` over stores in a folder, until the ending; whether that came. */
-async function runUntil(folder: string, ending: Ending, work: (deps: FilesDeps) => Promise<unknown>): Promise<boolean> {
-  await using stores = await openEmbeddedStores(folder, { hook: (_: Failpoint) => ending.step() });
-  const { blobs } = stores;
-  // A discard in an error handler would not happen in a process that was killed.
-  const mortal = Object.create(blobs, {
-    discard: { value: (id: string) => (ending.hasCome ? Promise.resolve() : blobs.discard(id)) },
-    delete: { value: (sha: string) => (ending.hasCome ? Promise.resolve() : blobs.delete(sha)) },
-    stage: { value: (id: string) => blobs.stage(id) },
-    has: { value: (sha: string) => blobs.has(sha) },
-    list: { value: (options: { limit: number }) => blobs.list(options) },
-    listStaged: { value: () => blobs.listStaged() },
-  }) as typeof blobs;
-  await using fixture = await openFilesFixture({ blobs: mortal, records: ending.around(stores.records) });
+/** What outlives a process. Records are in memory: that a commit is durable is for their own tests. */
+interface Disk extends AsyncDisposable {
+  readonly path: string;
+  readonly records: RecordStore;
+}
+
+async function openDisk(): Promise<Disk> {
+  const folder = await openTemporaryFolder();
+  return {
+    path: folder.path,
+    records: new MemoryRecordStore(),
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
+
+/** Runs `work` until the ending; whether that came. */
+async function runUntil(disk: Disk, ending: Ending, work: (deps: FilesDeps) => Promise<unknown>): Promise<boolean> {
+  await using blobs = await MortalBlobStore.openMortal(disk.path, ending);
+  await using fixture = await openFilesFixture({ blobs, records: ending.around(disk.records) });
   await work(fixture.files).catch(() => {});
   return ending.hasCome;
 }
 
+/** Error handlers that clean up do not run in a process that was killed. */
+class MortalBlobStore extends FsBlobStore {
+  readonly #ending: Ending;
+
+  private constructor(path: string, ending: Ending) {
+    super(path, { hook: () => ending.step() });
+    this.#ending = ending;
+  }
+
+  static async openMortal(path: string, ending: Ending): Promise<MortalBlobStore> {
+    await (await FsBlobStore.open(path))[Symbol.asyncDispose](); // makes the folders
+    return new MortalBlobStore(path, ending);
+  }
+
+  override async discard(id: string): Promise<void> {
+    if (!this.#ending.hasCome) await super.discard(id);
+  }
+
+  override async delete(sha: string): Promise<void> {
+    if (!this.#ending.hasCome) await super.delete(sha);
+  }
+}
+
 /** The stores as a new process finds them, once its first sweep is done. */
-async function withRecovered(folder: string, check: (deps: FilesDeps) => Promise<void>): Promise<void> {
-  await using stores = await openEmbeddedStores(folder);
-  await using fixture = await openFilesFixture({ blobs: stores.blobs, records: stores.records });
+async function withRecovered(disk: Disk, check: (deps: FilesDeps) => Promise<void>): Promise<void> {
+  await using blobs = await FsBlobStore.open(disk.path);
+  await using fixture = await openFilesFixture({ blobs, records: disk.records });
   while (fixture.clock.timers === 0) await setImmediate();
   await check(fixture.files);
 }
@@ -108,10 +136,10 @@ describe("a server that is killed at any step of an upload session", () => {
 
   it("shows no partial file, keeps what it committed, and finishes the upload when it is asked again", async () => {
     for (let steps = 0; ; steps += 1) {
-      await using folder = await openTemporaryFolder();
+      await using disk = await openDisk();
       let uploadId = "";
-      const killed = await runUntil(folder.path, new Ending(steps), (deps) => sendAll(deps, (id) => (uploadId = id)));
-      await withRecovered(folder.path, async (deps) => {
+      const killed = await runUntil(disk, new Ending(steps), (deps) => sendAll(deps, (id) => (uploadId = id)));
+      await withRecovered(disk, async (deps) => {
         const { files } = await listFiles({ prefix: "", pageSize: 0, pageToken: "" }, contextOf(), deps);
         for (const file of files) expect(await sumOf(deps, file.fileId)).toBe(sha256(content));
         if (uploadId === "") return;
@@ -141,11 +169,11 @@ describe("a server that is killed at any step of an upload session", () => {
 
   it("leaves nothing of a seed-style upload but the whole file or nothing", async () => {
     for (let steps = 0; ; steps += 1) {
-      await using folder = await openTemporaryFolder();
-      const killed = await runUntil(folder.path, new Ending(steps), (deps) =>
+      await using disk = await openDisk();
+      const killed = await runUntil(disk, new Ending(steps), (deps) =>
         uploadFile(streamOf(...seedChunks("f", content, 1_000_000)), contextOf(), deps),
       );
-      await withRecovered(folder.path, async (deps) => {
+      await withRecovered(disk, async (deps) => {
         const { files } = await listFiles({ prefix: "", pageSize: 0, pageToken: "" }, contextOf(), deps);
         for (const file of files) expect(await sumOf(deps, file.fileId)).toBe(sha256(content));
         expect(await deps.blobs.listStaged()).toEqual([]);
@@ -161,19 +189,19 @@ describe("a server that is killed at any step of an upload session", () => {
 
 describe("the bytes of an unfinished upload on the disk", () => {
   it("are found damaged before they are published", async () => {
-    await using folder = await openTemporaryFolder();
+    await using disk = await openDisk();
     const offset = randomInt(1_000_000);
     let uploadId = "";
-    await runUntil(folder.path, new Ending(Infinity), async (deps) => {
+    await runUntil(disk, new Ending(Infinity), async (deps) => {
       const request = CreateUploadRequest.fromPartial({ spec: specOf({ filename: "f" }) });
       uploadId = (await createUpload(request, contextOf(), deps)).upload?.uploadId ?? "";
       await uploadFile(streamOf(chunk({ uploadId, content: content.subarray(0, 1_000_000) })), contextOf(), deps);
     });
     {
-      await using file = await open(`${folder.path}/staging/${uploadId}`, "r+");
+      await using file = await open(`${disk.path}/staging/${uploadId}`, "r+");
       await file.write(Buffer.from([(content[offset] ?? 0) ^ 1]), 0, 1, offset);
     }
-    await withRecovered(folder.path, async (deps) => {
+    await withRecovered(disk, async (deps) => {
       const finish = uploadFile(streamOf(chunk({ uploadId, finishWrite: true })), contextOf(), deps);
       await expect(finish).rejects.toMatchObject({ reason: "CORRUPT_DATA" });
       expect(await deps.blobs.listStaged()).toEqual([]);

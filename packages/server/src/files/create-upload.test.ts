@@ -13,7 +13,7 @@ import {
   sessionOf,
   sha256,
   streamOf,
-} from "./files-fixture.js";
+} from "./files-fixture.test.support.js";
 import { listUploads } from "./list-uploads.js";
 import { uploadFile } from "./upload-file.js";
 

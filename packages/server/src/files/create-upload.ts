@@ -11,9 +11,10 @@ import type { FileRecord } from "./file-record.js";
 import { FILES } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
 import { getJson } from "./json-records.js";
+import type { UploadPlan } from "./open-upload.js";
+import { openUpload } from "./open-upload.js";
 import { toUploadSession } from "./upload-record.js";
-import type { UploadPlan } from "./upload-sessions.js";
-import { findFileOfUpload, openUpload } from "./upload-sessions.js";
+import { findFileOfUpload } from "./upload-sessions.js";
 
 /** Files of the caller that are looked at for content that is known: one is enough, but it may just be going. */
 const CANDIDATES = 10;

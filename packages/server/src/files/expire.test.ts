@@ -20,7 +20,7 @@ import {
   seedChunks,
   specOf,
   streamOf,
-} from "./files-fixture.js";
+} from "./files-fixture.test.support.js";
 import { getUpload } from "./get-upload.js";
 import { listFiles } from "./list-files.js";
 import { uploadFile } from "./upload-file.js";

@@ -55,7 +55,7 @@ export class Sweeper implements AsyncDisposable {
     });
   }
 
-  /** A failure is logged; the next round tries again. */
+  /** A failure is logged; the next round, or start, tries again. */
   async #guarded(work: () => Promise<void>): Promise<void> {
     try {
       if (!this.#stopped) await work();
@@ -65,18 +65,21 @@ export class Sweeper implements AsyncDisposable {
   }
 }
 
-/** Looks at what is due, at most 100 entries. Returns how many there were. */
+/** Looks at what is due, at most 100 entries. Returns how many are done with; the others stay due. */
 export async function sweep(deps: FilesDeps): Promise<number> {
-  const entries = await listDue(deps.records, deps.clock.now(), ROUND);
-  for (const entry of entries) {
+  let done = 0;
+  for (const entry of await listDue(deps.records, deps.clock.now(), ROUND)) {
     try {
       const follow = await HANDLERS[entry.kind](deps, entry);
       await deps.records.commit([entry.mutationDone, ...follow]);
+      done += 1;
     } catch (error) {
-      if (!(error instanceof VersionConflict)) throw error; // it was just used: the next round looks again
+      const wasJustUsed = error instanceof VersionConflict;
+      if (!wasJustUsed)
+        deps.log.warn({ err: error, kind: entry.kind }, "removing what has expired failed; trying again later");
     }
   }
-  return entries.length;
+  return done;
 }
 
 /** Each returns what is committed together with the removal of the entry. */

@@ -4,7 +4,7 @@ import { FileInfo as FileInfoType } from "@millrace/shared-types";
 
 import { deleteFile } from "./delete-file.js";
 import type { FilesDeps } from "./files-deps.js";
-import { chunk, contextOf, openFilesFixture, specOf, streamOf } from "./files-fixture.js";
+import { chunk, contextOf, openFilesFixture, specOf, streamOf } from "./files-fixture.test.support.js";
 import { getFile } from "./get-file.js";
 import { listFiles } from "./list-files.js";
 import { updateFile } from "./update-file.js";

@@ -15,7 +15,7 @@ import {
   randomContent,
   specOf,
   streamOf,
-} from "./files-fixture.js";
+} from "./files-fixture.test.support.js";
 import { finishUpload } from "./finish-upload.js";
 import { getUpload } from "./get-upload.js";
 import { uploadFile } from "./upload-file.js";

@@ -1,15 +1,16 @@
-import { invalidField } from "@millrace/shared-types";
+import { invalidField, MAX_PARTS } from "@millrace/shared-types";
 
 import type { StagedBlob } from "../ports/blob-store.js";
 
 import type { ByteSpan } from "./byte-spans.js";
 import { coveredFrom, mergeSpan } from "./byte-spans.js";
 import { Committer } from "./committer.js";
+import { limitExceeded } from "./file-draft.js";
 import type { FilesDeps } from "./files-deps.js";
 import type { Versioned } from "./json-records.js";
 import type { UploadRecord } from "./upload-record.js";
 import { committedSize, uploadPreempted } from "./upload-record.js";
-import { changeUpload, checkPartNumber } from "./upload-sessions.js";
+import { changeUpload } from "./upload-sessions.js";
 import type { UploadTarget } from "./upload-target.js";
 import { offsetMismatch, TotalSize } from "./upload-target.js";
 
@@ -178,4 +179,9 @@ class PartStream implements UploadTarget {
       await this.#upload.leave(this);
     }
   }
+}
+
+/** Bounds the memory of a session. @throws ServiceError `LIMIT_EXCEEDED` if a part number is too high */
+function checkPartNumber(index: number): void {
+  if (index >= MAX_PARTS) throw limitExceeded("max_parts", MAX_PARTS, index + 1);
 }

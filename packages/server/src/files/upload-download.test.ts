@@ -15,7 +15,7 @@ import {
   callOf,
   specOf,
   streamOf,
-} from "./files-fixture.js";
+} from "./files-fixture.test.support.js";
 import type { FilesDeps } from "./files-deps.js";
 import { listFiles } from "./list-files.js";
 import { uploadFile } from "./upload-file.js";

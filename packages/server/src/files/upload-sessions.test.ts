@@ -17,7 +17,7 @@ import {
   sessionOf,
   sha256,
   streamOf,
-} from "./files-fixture.js";
+} from "./files-fixture.test.support.js";
 import { listFiles } from "./list-files.js";
 import { listUploads } from "./list-uploads.js";
 import { uploadFile } from "./upload-file.js";

@@ -14,7 +14,7 @@ import {
   sha256,
   specOf,
   streamOf,
-} from "./files-fixture.js";
+} from "./files-fixture.test.support.js";
 import { writeFile } from "./write-file.js";
 
 describe("WriteFile", () => {

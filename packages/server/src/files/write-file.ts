@@ -7,11 +7,11 @@ import { askerOf } from "./asker-of.js";
 import { ChunkChecks, draftOfChunk, protocolViolation } from "./chunk-checks.js";
 import { toFileInfo } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
+import { openUpload } from "./open-upload.js";
 import type { Published } from "./publish-file.js";
 import { receiveChunks, startingWith } from "./receive-chunks.js";
 import type { TakenUpload } from "./take-upload.js";
 import { takeUpload } from "./take-upload.js";
-import { openUpload } from "./upload-sessions.js";
 
 type OpenUpload = Extract<TakenUpload, { state: "open" }>;
 

@@ -71,7 +71,7 @@ export interface BlobStore extends AsyncDisposable {
   /** Bytes that all staged blobs occupy. */
   stagedBytes(): Promise<number>;
 
-  /** Whether there is a blob with this content. */
+  /** Whether there is a blob with this content, durably. */
   has(sha256: string): Promise<boolean>;
 
   /**

@@ -57,7 +57,7 @@ export interface ServerTimeouts {
 }
 
 export interface ServerOptions {
-  /** Name or address to listen on. Default `127.0.0.1`. Any other than a loopback address needs `tls` and `authenticate`, or `insecure`. */
+  /** Name or address to listen on. Default `127.0.0.1`. Any other than a loopback address needs `tls` and `authenticate` (or `tls.clientCa`), or `insecure`. */
   readonly host?: string;
   /** 0 takes any free one; see `RunningServer.port`. Default 50_051. */
   readonly port?: number;
@@ -179,7 +179,8 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
 /** What others can reach is encrypted and asks who calls, unless somebody said in so many words that it need not. */
 function checkExposure({ host, tls, authenticate, insecure = false }: ResolvedOptions): void {
   if (insecure || isLoopback(host)) return;
-  const missing = [...(tls === undefined ? ["tls"] : []), ...(authenticate === undefined ? ["authenticate"] : [])];
+  const isAsked = authenticate !== undefined || tls?.clientCa !== undefined;
+  const missing = [...(tls === undefined ? ["tls"] : []), ...(isAsked ? [] : ["authenticate"])];
   if (missing.length === 0) return;
   throw new OptionError(
     `host ${host} can be reached by others: give ${missing.join(" and ")}, or insecure: true (--insecure) to serve it without`,

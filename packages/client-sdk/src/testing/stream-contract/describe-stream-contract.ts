@@ -5,7 +5,7 @@ import type { MethodKind } from "@millrace/shared-types";
 import { eventually } from "../eventually.js";
 import { within } from "../within.js";
 import { KINDS } from "./contract-service.js";
-import type { ContractHarness, LiveCounts } from "./harness.js";
+import type { ContractHarness } from "./harness.js";
 import type { Scenario } from "./scenario.js";
 import { BACK_PRESSURE } from "./scenarios/back-pressure.js";
 import { DELIVERY } from "./scenarios/delivery.js";
@@ -13,6 +13,7 @@ import { FAILING } from "./scenarios/failing.js";
 import { LEAVING } from "./scenarios/leaving.js";
 import { RESUMING } from "./scenarios/resuming.js";
 import { TIME } from "./scenarios/time.js";
+import { assertNoMore } from "./until-nothing-lives.js";
 
 /** The part of a test runner that the contract needs: jest, vitest, mocha and node:test have it. */
 export interface TestRunner {
@@ -56,20 +57,10 @@ export function streamContractTable({ notHere = {} }: Pick<ContractHarness, "not
  * @throws an assertion error that says what does not hold
  */
 export async function runScenario(scenario: Scenario, kind: MethodKind, harness: ContractHarness): Promise<void> {
+  // An earlier test may have left something that goes away only now: there may be less afterwards.
   const before = harness.leftovers();
   await within(scenario.run(kind, harness), `${scenario.name} (${kind})`, SCENARIO_MS);
   await eventually(() => assertNoMore(harness.leftovers(), before));
-}
-
-/** An earlier test may have left something that goes away only now. */
-function assertNoMore(after: LiveCounts, before: LiveCounts): void {
-  for (const [name, count] of Object.entries(after)) {
-    const was = before[name] ?? 0;
-    assert.ok(
-      count <= was,
-      `client and server are closed, but there are ${String(count)} ${name}, before ${String(was)}`,
-    );
-  }
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
 import { access, mkdir, open, readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
+import type { ServiceError } from "@millrace/shared-types";
 import { resourceNotFound } from "@millrace/shared-types";
 
 import type { BlobRange, BlobStore } from "../../ports/blob-store.js";
@@ -31,6 +32,7 @@ export class FsBlobStore implements BlobStore {
   readonly #staging: string;
   readonly #blobs: string;
   readonly #hook: FailpointHook;
+  #broken: ServiceError | undefined;
   /** The present holder of each staging file, perhaps still opening. */
   readonly #holders = new Map<string, Promise<FsStagedBlob | undefined>>();
 
@@ -61,6 +63,7 @@ export class FsBlobStore implements BlobStore {
         pathOfBlob: (sha256) => this.#pathOfBlob(sha256),
         hasBlob: (sha256) => this.has(sha256),
         onEnd,
+        syncFolder: (folder) => this.#syncFolder(folder),
         hook: this.#hook,
       }),
     );
@@ -86,14 +89,16 @@ export class FsBlobStore implements BlobStore {
     return sum;
   }
 
-  has(sha256: string): Promise<boolean> {
-    return access(this.#pathOfBlob(sha256)).then(
-      () => true,
-      (error: unknown) => {
-        if (isMissing(error)) return false;
-        throw storageError(error, "look for content");
-      },
-    );
+  async has(sha256: string): Promise<boolean> {
+    const path = this.#pathOfBlob(sha256);
+    try {
+      await access(path);
+      await this.#syncFolder(dirname(path)); // whoever renamed it there may have died before
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw storageError(error, "look for content");
+    }
   }
 
   async *read(sha256: string, range: BlobRange, options: ReadBlobOptions): AsyncGenerator<Uint8Array, void, undefined> {
@@ -126,6 +131,17 @@ export class FsBlobStore implements BlobStore {
   async [Symbol.asyncDispose](): Promise<void> {
     const holders = await Promise.allSettled(this.#holders.values());
     for (const holder of holders) if (holder.status === "fulfilled") await holder.value?.[Symbol.asyncDispose]();
+  }
+
+  /** After a failure nobody knows which names are durable, and the next fsync would not tell: no more then. */
+  async #syncFolder(path: string): Promise<void> {
+    if (this.#broken !== undefined) throw this.#broken;
+    try {
+      await syncFolder(path);
+    } catch (error) {
+      this.#broken = storageError(error, "make names durable");
+      throw this.#broken;
+    }
   }
 
   /** Puts a new holder in place once the one before is out. Whoever comes while that goes on waits in line. */

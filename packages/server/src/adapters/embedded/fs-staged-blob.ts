@@ -8,7 +8,6 @@ import type { BlobDigest, StagedBlob } from "../../ports/blob-store.js";
 
 import { corruptData, encodeFooter, readFully } from "./blob-footer.js";
 import { BlobHasher } from "./blob-hasher.js";
-import { syncFolder } from "./durable-files.js";
 import { isDiskFull, storageError } from "./storage-error.js";
 
 /** Moments between two disk operations, where a test can end the world. */
@@ -32,6 +31,8 @@ export interface StagedBlobPlace {
   readonly hasBlob: (sha256: string) => Promise<boolean>;
   /** Called once this holder is done with the staging file. */
   readonly onEnd: () => void;
+  /** Makes the names in a folder durable. */
+  readonly syncFolder: (path: string) => Promise<void>;
   readonly hook: FailpointHook;
 }
 
@@ -76,7 +77,7 @@ export class FsStagedBlob implements StagedBlob {
   sync(): Promise<void> {
     return this.#run("make an upload durable", async () => {
       await this.#file.datasync();
-      if (!this.#nameIsDurable) await syncFolder(dirname(this.#place.path));
+      if (!this.#nameIsDurable) await this.#place.syncFolder(dirname(this.#place.path));
       this.#nameIsDurable = true;
       await this.#place.hook("after_fsync");
     });
@@ -194,7 +195,7 @@ export class FsStagedBlob implements StagedBlob {
     await rename(this.#place.path, path);
     await this.#place.hook("after_rename");
     await this.#place.hook("before_dirsync");
-    await syncFolder(dirname(path));
+    await this.#place.syncFolder(dirname(path));
   }
 }
 

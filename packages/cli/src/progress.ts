@@ -1,0 +1,3 @@
+export { formatBytes } from "./format.js";
+export { ProgressBar } from "./progress-bar.js";
+export { processTerminal } from "./terminal.js";

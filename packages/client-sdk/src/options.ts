@@ -22,7 +22,7 @@ export interface RetryPolicy {
 export interface ResumePolicy {
   /** Failed attempts in a row, without progress, before giving up. Default: no bound. */
   readonly maxAttempts?: number;
-  /** Time without progress before giving up, in milliseconds. Default 600_000. */
+  /** Time since the first failure without progress before giving up, in milliseconds. Default 600_000. */
   readonly maxElapsedMs?: number;
   readonly backoff?: Backoff;
   /** Overrides which failures are worth another attempt. */

@@ -1,6 +1,7 @@
 import { ServiceError } from "@millrace/shared-types";
 
 import type { BlobDigest, StagedBlob } from "../ports/blob-store.js";
+import { VersionConflict } from "../ports/record-store.js";
 
 import { removeReference } from "./contents.js";
 import type { ExpectedChecksums } from "./file-draft.js";
@@ -33,7 +34,7 @@ export async function completeUpload(
 ): Promise<Published> {
   const mismatch = findDamage(digest, upload.value) ?? findMismatch(digest, [upload.value.draft, ...expected]);
   if (mismatch !== undefined) {
-    await abandonUpload(deps, upload, "aborted");
+    await abandonUnlessTaken(deps, upload);
     throw mismatch;
   }
   return publishClaimed(deps, await claimContent(deps.records, upload, digest), staged);
@@ -142,8 +143,17 @@ async function publishClaimed(
     });
   } catch (error) {
     if (error instanceof ServiceError && error.reason === "REVISION_MISMATCH") {
-      await abandonUpload(deps, claimed, "aborted");
+      await abandonUnlessTaken(deps, claimed);
     }
     throw error;
+  }
+}
+
+/** Who took the session meanwhile decides about it. */
+async function abandonUnlessTaken(deps: FilesDeps, upload: Versioned<UploadRecord>): Promise<void> {
+  try {
+    await abandonUpload(deps, upload, "aborted");
+  } catch (error) {
+    if (!(error instanceof VersionConflict)) throw error;
   }
 }

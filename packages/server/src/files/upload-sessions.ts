@@ -1,4 +1,4 @@
-import { resourceNotFound, ServiceError } from "@millrace/shared-types";
+import { resourceNotFound } from "@millrace/shared-types";
 
 import type { Mutation, RecordStore } from "../ports/record-store.js";
 import { VersionConflict } from "../ports/record-store.js";

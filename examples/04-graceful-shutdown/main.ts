@@ -8,7 +8,7 @@ import { createStreamingServer } from "@millrace/server";
 
 const MIB = 1024 * 1024;
 
-const directory = await mkdtemp(join(tmpdir(), "example-08-"));
+const directory = await mkdtemp(join(tmpdir(), "example-04-"));
 const dataDir = join(directory, "data");
 
 let server = await createStreamingServer({ port: 0, dataDir });

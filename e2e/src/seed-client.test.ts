@@ -6,6 +6,7 @@ import * as path from "node:path";
 import * as readline from "node:readline";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { runInNewContext } from "node:vm";
 
 import { expect, it } from "@jest/globals";
 
@@ -23,10 +24,10 @@ interface Snippet {
 /** The seed's client code as it stands in the seed; only its imports are given from here. */
 async function loadSnippet(): Promise<Snippet> {
   const source = await readFile(SNIPPET, "utf8");
-  const body = stripTypeScriptTypes(source.replaceAll(/^import .*$/gm, ""));
-  const given = { createReadStream: fs.createReadStream, createWriteStream: fs.createWriteStream, statSync: fs.statSync, path, readline, console: { log() {} } };
-  // eslint-disable-next-line no-implied-eval -- the point is to run the seed's text unchanged
-  return new Function(...Object.keys(given), `${body}\nreturn { uploadFile, downloadFile };`)(...Object.values(given)) as Snippet;
+  const body = source.replaceAll(/^import .*$/gm, "");
+  const { createReadStream, createWriteStream, statSync } = fs;
+  const given = { createReadStream, createWriteStream, statSync, path, readline, console: { log() {} } };
+  return runInNewContext(`${stripTypeScriptTypes(body)}\n({ uploadFile, downloadFile })`, given) as Snippet;
 }
 
 /** The snippet resolves before its write stream has flushed: wait until the file has all its bytes. */

@@ -17,6 +17,9 @@ export interface CallTimeouts {
   readonly writeStallMs: number;
 }
 
+/** What a handler gets that reads or writes after its call; one for all, because a stack trace costs more than the rest of the end. */
+const CALL_OVER = new StatusError(StatusCode.CANCELLED, "the call is over");
+
 /** setTimeout's longest delay; a deadline beyond it is no deadline. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -81,6 +84,7 @@ export class LiveCall implements WireListener {
   }
 
   onEnd(): void {
+    if (this.done.aborted) return;
     if (Date.now() >= this.wire.deadlineMs) return this.abort(deadlineExceeded());
     this.abort(new StatusError(StatusCode.CANCELLED, "cancelled by the client, or connection lost"));
   }
@@ -101,10 +105,9 @@ export class LiveCall implements WireListener {
   /** Gives back timers and says `done`. */
   finish(): void {
     this.#cancelDeadline();
-    const over = new StatusError(StatusCode.CANCELLED, "the call is over");
-    this.requests.fail(over);
-    this.responses.fail(over);
-    this.#done.abort();
+    this.requests.fail(CALL_OVER);
+    this.responses.fail(CALL_OVER);
+    this.#done.abort(CALL_OVER);
   }
 
   /** Settles as `work`, or rejects with the signal's reason once it aborts. */

@@ -1,5 +1,5 @@
 import { tally, type Tally } from "../tally.js";
-import { ContractItem } from "./contract-service.js";
+import type { ContractItem } from "./contract-service.js";
 
 /** The item of place `n`, with `payloadBytes` of content that follows from `n`. */
 export function item(n: number, payloadBytes = 0): ContractItem {

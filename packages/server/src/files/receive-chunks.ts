@@ -9,7 +9,7 @@ export interface Receiver {
   readonly total: TotalSize;
   readonly target: {
     readonly committedSize: number;
-    write(offset: number, content: Uint8Array): Promise<void>;
+    write(offset: number, content: Uint8Array, checkedCrc32c: number | undefined): Promise<void>;
     flush(): Promise<void>;
   };
   /** Called after each chunk has been taken in, and flushed if it asked for that. */
@@ -27,7 +27,7 @@ export async function receiveChunks(
   for await (const chunk of chunks) {
     checks.check(chunk);
     total.check(chunk.totalSize, chunk.offset + chunk.content.length, target.committedSize);
-    await target.write(chunk.offset, chunk.content);
+    await target.write(chunk.offset, chunk.content, chunk.crc32c);
     if (chunk.flush) await target.flush();
     onChunk?.(chunk);
     if (chunk.finishWrite) return "finish";

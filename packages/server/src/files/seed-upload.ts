@@ -73,9 +73,9 @@ function targetOf(writer: SequentialWriter): Parameters<typeof receiveChunks>[1]
     get committedSize() {
       return writer.written.size;
     },
-    async write(offset, content) {
+    async write(offset, content, checkedCrc32c) {
       if (offset > writer.received.size) throw offsetMismatch(offset, writer.received.size);
-      await writer.write(offset, content);
+      await writer.write(offset, content, checkedCrc32c);
     },
     flush: () => writer.settle(),
   };

@@ -49,12 +49,12 @@ export class SequentialUpload implements UploadTarget {
     return committedSize(this.#upload.value);
   }
 
-  async write(offset: number, content: Uint8Array): Promise<void> {
+  async write(offset: number, content: Uint8Array, checkedCrc32c?: number): Promise<void> {
     if (offset > this.#writer.received.size) {
       await this.flush();
       throw offsetMismatch(offset, this.committedSize);
     }
-    this.#committer.wrote(await this.#writer.write(offset, content));
+    this.#committer.wrote(await this.#writer.write(offset, content, checkedCrc32c));
   }
 
   async flush(): Promise<void> {

@@ -1,4 +1,4 @@
-import { crc32c } from "@millrace/shared-types";
+import { combineCrc32c, crc32c } from "@millrace/shared-types";
 
 import type { StagedBlob } from "../ports/blob-store.js";
 
@@ -39,13 +39,15 @@ export class SequentialWriter {
   /**
    * Takes content that starts at or before the end of what was received; the part that is known is
    * skipped. Resolves with the number of new bytes, once the content before is written.
+   * `checkedCrc32c` is the content's CRC32C, if the caller has it already.
    */
-  async write(offset: number, content: Uint8Array): Promise<number> {
+  async write(offset: number, content: Uint8Array, checkedCrc32c?: number): Promise<number> {
     await this.#writing;
     const fresh = content.subarray(Math.min(content.length, this.#received.size - offset));
     if (fresh.length === 0) return 0;
     const start = this.#received.size;
-    this.#received = { size: start + fresh.length, crc32c: crc32c(fresh, this.#received.crc32c) };
+    const freshCrc32c = fresh.length === content.length ? checkedCrc32c : undefined;
+    this.#received = extended(this.#received, fresh, freshCrc32c);
     this.#writing = this.#writeOne(start, fresh, this.#received);
     this.#writing.catch(() => {}); // thrown by the next write or settle
     return fresh.length;
@@ -60,4 +62,11 @@ export class SequentialWriter {
     await this.#staged.write(start, content);
     this.#written = after;
   }
+}
+
+function extended(prefix: Prefix, content: Uint8Array, contentCrc32c = crc32c(content)): Prefix {
+  return {
+    size: prefix.size + content.length,
+    crc32c: combineCrc32c(prefix.crc32c, contentCrc32c, content.length),
+  };
 }

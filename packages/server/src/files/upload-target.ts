@@ -13,10 +13,11 @@ export interface UploadTarget extends AsyncDisposable {
   /**
    * Writes content at an offset; what was there already is skipped. Resolves when the content
    * before it is written: at most one chunk is on its way to the disk while the next one is read.
+   * `checkedCrc32c` is the content's CRC32C where that was compared with the content already.
    *
    * @throws ServiceError `UPLOAD_OFFSET_MISMATCH` if there is a hole before it
    */
-  write(offset: number, content: Uint8Array): Promise<void>;
+  write(offset: number, content: Uint8Array, checkedCrc32c?: number): Promise<void>;
 
   /** Makes all content so far durable. */
   flush(): Promise<void>;

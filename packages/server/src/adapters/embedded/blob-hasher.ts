@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import { crc32c } from "@millrace/shared-types";
+import { combineCrc32c, crc32c } from "@millrace/shared-types";
 
 import type { BlobDigest } from "../../ports/blob-store.js";
 
@@ -13,7 +13,8 @@ import { BLOCK_BYTES } from "./blob-footer.js";
 export class BlobHasher {
   readonly #sha256 = createHash("sha256");
   readonly #blockCrcs: number[] = [];
-  #crc32c = 0;
+  /** Of all closed blocks. */
+  #closedCrc = 0;
   #openBlockCrc = 0;
   #size = 0;
 
@@ -24,7 +25,6 @@ export class BlobHasher {
 
   update(data: Uint8Array): void {
     this.#sha256.update(data);
-    this.#crc32c = crc32c(data, this.#crc32c);
     for (let at = 0; at < data.length;) {
       const room = BLOCK_BYTES - (this.#size % BLOCK_BYTES);
       const piece = data.subarray(at, at + room);
@@ -37,7 +37,8 @@ export class BlobHasher {
 
   /** Digests of what came so far. More may follow. */
   digest(): BlobDigest {
-    return { size: this.#size, sha256: this.#sha256.copy().digest("hex"), crc32c: this.#crc32c };
+    const crc32c = combineCrc32c(this.#closedCrc, this.#openBlockCrc, this.#size % BLOCK_BYTES);
+    return { size: this.#size, sha256: this.#sha256.copy().digest("hex"), crc32c };
   }
 
   /** Checksum of every block so far, the last one perhaps short. */
@@ -47,6 +48,7 @@ export class BlobHasher {
 
   #closeBlock(): void {
     this.#blockCrcs.push(this.#openBlockCrc);
+    this.#closedCrc = combineCrc32c(this.#closedCrc, this.#openBlockCrc, BLOCK_BYTES);
     this.#openBlockCrc = 0;
   }
 }

@@ -46,7 +46,10 @@ it("the seed's own Node client uploads a file and downloads it byte for byte", a
   await writeFile(original, content);
 
   const response = await snippet.uploadFile(client, original);
-  expect(response).toMatchObject({ size: content.byteLength, checksum: createHash("sha256").update(content).digest("hex") });
+  expect(response).toMatchObject({
+    size: content.byteLength,
+    checksum: createHash("sha256").update(content).digest("hex"),
+  });
 
   await snippet.downloadFile(client, response.file_id, copy);
   await untilSize(copy, content.byteLength);

@@ -229,7 +229,10 @@ describe("defects of the seed that must not come back", () => {
       const fileId = await upload(content);
       await flipByte(join(dir.path, "blobs", sha256(content).slice(0, 2), sha256(content)), 500_000);
       const target = join(dir.path, "s7-rotten.bin");
-      await expect(sdk.files.downloadTo(fileId, target)).rejects.toMatchObject({ kind: "data-loss", reason: "CORRUPT_DATA" });
+      await expect(sdk.files.downloadTo(fileId, target)).rejects.toMatchObject({
+        kind: "data-loss",
+        reason: "CORRUPT_DATA",
+      });
       expect(await readdir(dir.path)).not.toContain("s7-rotten.bin");
     });
   });

@@ -51,7 +51,9 @@ export interface AbortReport {
  */
 export async function abortUploads({ dataDir, perKind, random }: AbortRun): Promise<AbortReport> {
   const server = await startServerProcess({ dataDir });
-  const plans = ABORT_KINDS.flatMap((kind) => Array.from({ length: perKind }, (_, index) => planAbort(kind, index, random)));
+  const plans = ABORT_KINDS.flatMap((kind) =>
+    Array.from({ length: perKind }, (_, index) => planAbort(kind, index, random)),
+  );
   for (const plan of plans) await abortUpload(server.port, plan);
   await uploadControl(server.target);
   await server.terminate();

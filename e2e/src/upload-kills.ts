@@ -86,7 +86,9 @@ async function uploadOnce(
   const result = await client.files.upload(source, { filename: `round-${String(round)}.bin` });
   const copy = join(plan.dir, "copy.bin");
   await client.files.downloadTo(result.fileId, copy);
-  const actual = createHash("sha256").update(await readFile(copy)).digest("hex");
+  const actual = createHash("sha256")
+    .update(await readFile(copy))
+    .digest("hex");
   return {
     killAfterMs,
     completed: true,

@@ -24,6 +24,7 @@ export {
 
 export * from "./checksum.js";
 export * from "./codec/codec.js";
+export type { EncodedMessage } from "./codec/encoded-message.js";
 export * from "./limits.js";
 export * from "./reasons.js";
 export * from "./service-definition.js";

@@ -78,7 +78,7 @@ export interface UploadOptions extends Pick<CallOptions, "signal" | "headers"> {
   readonly filename: string;
   /** In bytes; the upload fails if the source has another size. Default: the source's own, if it has one. */
   readonly size?: number;
-  /** Content bytes per message. Default 262_144; 1024 to 1_048_576. */
+  /** Content bytes per message. Default 524_288; 1024 to 1_048_576. */
   readonly chunkBytes?: number;
   /** Media type. Default: `application/octet-stream`. */
   readonly contentType?: string;

@@ -13,8 +13,8 @@ import { type ByteSource, openUploadSource, SourceChangedError } from "./upload-
 import type { UploadWindow } from "./upload-window.js";
 import { writeOverStream } from "./write-stream.js";
 
-/** Few messages per megabyte, and still 32 of them in the window. */
-const DEFAULT_CHUNK_BYTES = 256 * 1024;
+/** Few messages per megabyte, and still 16 of them in the window. */
+const DEFAULT_CHUNK_BYTES = 512 * 1024;
 
 /** What is kept of a chunk besides its bytes counts 8,192 times in a full window. */
 const MIN_CHUNK_BYTES = 1024;

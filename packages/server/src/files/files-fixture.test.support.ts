@@ -165,10 +165,10 @@ export function randomContent(size: number): Buffer {
   return randomBytes(size);
 }
 
-/** All items of a stream. */
+/** Copies of all items of a stream: a store may use the memory of a piece again. */
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
-  for await (const item of items) all.push(item);
+  for await (const item of items) all.push(structuredClone(item));
   return all;
 }
 

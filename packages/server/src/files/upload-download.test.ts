@@ -304,7 +304,7 @@ describe("DownloadFile", () => {
       if (pieces.length === 1) {
         await uploadFile(streamOf(...seedChunks("f", randomContent(200_000))), contextOf(), fixture.files);
       }
-      pieces.push(piece.content);
+      pieces.push(Uint8Array.from(piece.content));
     }
     expect(sha256(Buffer.concat(pieces))).toBe(sha256(content));
     expect(sha256(await download(fixture.files, { fileId, startOffset: 100_000 }))).toBe(

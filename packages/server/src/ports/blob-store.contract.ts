@@ -218,7 +218,7 @@ export function describeBlobStore(name: string, makePlace: () => Promise<BlobSto
           for (const [start, end] of ranges.filter((_, index) => chunkBytes > 1000 || index % 7 === 0)) {
             const pieces: Uint8Array[] = [];
             for await (const piece of store.read(sha256, { start, end }, { chunkBytes, signal: NEVER }))
-              pieces.push(piece);
+              pieces.push(Uint8Array.from(piece));
             expect(Math.max(0, ...pieces.map(({ length }) => length))).toBeLessThanOrEqual(chunkBytes);
             expect(pieces.every(({ length }) => length > 0)).toBe(true);
             expect(sha(Buffer.concat(pieces))).toBe(sha(content.subarray(start, end)));
@@ -241,7 +241,7 @@ export function describeBlobStore(name: string, makePlace: () => Promise<BlobSto
         const pieces: Uint8Array[] = [];
         for await (const piece of store.read(sha256, { start: 0, end: 3e5 }, { chunkBytes: 1e4, signal: NEVER })) {
           if (pieces.length === 0) await store.delete(sha256);
-          pieces.push(piece);
+          pieces.push(Uint8Array.from(piece));
         }
         expect(sha(Buffer.concat(pieces))).toBe(sha256);
         expect(await store.has(sha256)).toBe(false);
@@ -305,7 +305,7 @@ function everyUse(staged: StagedBlob): (() => Promise<unknown>)[] {
 
 async function readAll(store: BlobStore, sha256: string, range = { start: 0, end: 1e9 }): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of store.read(sha256, range, { chunkBytes: 65_536, signal: NEVER })) pieces.push(piece);
+  for await (const piece of store.read(sha256, range, { chunkBytes: 65_536, signal: NEVER })) pieces.push(Uint8Array.from(piece));
   return Buffer.concat(pieces);
 }
 

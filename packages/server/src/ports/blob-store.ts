@@ -75,7 +75,8 @@ export interface BlobStore extends AsyncDisposable {
   has(sha256: string): Promise<boolean>;
 
   /**
-   * Bytes of a blob in order, in pieces of at most `chunkBytes`. Every piece has been checked
+   * Bytes of a blob in order, in pieces of at most `chunkBytes`. A piece is valid until the next one is
+   * asked for: copy what is kept. Every piece has been checked
    * against the checksums of its blocks. Goes on if the blob is deleted meanwhile.
    *
    * The part of `range` beyond the end of the blob is ignored. Reads ahead by one piece at most.

@@ -1,6 +1,7 @@
 import {
   decodeMessage,
-  encodeMessage,
+  type EncodedMessage,
+  layOutMessage,
   methodKind,
   type MethodKind,
   methodPath,
@@ -28,7 +29,7 @@ export interface BoundMethod {
   readonly kind: MethodKind;
   /** Throws if the bytes are not a valid message. */
   readonly decode: (bytes: Buffer) => unknown;
-  readonly encode: (message: unknown) => Buffer;
+  readonly encode: (message: unknown) => EncodedMessage;
   /** `undefined` answers UNIMPLEMENTED. */
   readonly handler: AnyHandler | undefined;
   readonly policy: ServicePolicy;
@@ -65,7 +66,7 @@ export function partialService<S extends ServiceDefinition>(
       path: methodPath(definition, method),
       kind: methodKind(method),
       decode: (bytes) => decodeMessage<unknown>(requestType, bytes),
-      encode: (message) => encodeMessage<unknown>(responseType, message),
+      encode: (message) => layOutMessage<unknown>(responseType, message),
       handler: handlerOf(handlers, name),
       policy,
     };

@@ -1,3 +1,5 @@
+import type { EncodedMessage } from "@millrace/shared-types";
+
 import type { Watchdog } from "./watchdog.js";
 import type { WireCall } from "./wire-call.js";
 
@@ -40,7 +42,7 @@ export class ResponseWriter {
    * Sends `message`. Gives nothing if there was room, else a promise that resolves once it is sent and
    * rejects with the reason the call ends with. One call at a time.
    */
-  write(message: Buffer): Promise<void> | undefined {
+  write(message: EncodedMessage): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.reason);
     const costBytes = message.byteLength + MESSAGE_OVERHEAD_BYTES;
     if (this.#hasRoomFor(costBytes)) return this.#send(message, costBytes);
@@ -64,7 +66,7 @@ export class ResponseWriter {
     return new Promise((resolve, reject) => (this.#waiter = { costBytes, resolve, reject }));
   }
 
-  #send(message: Buffer, costBytes: number): undefined {
+  #send(message: EncodedMessage, costBytes: number): undefined {
     this.#unwrittenBytes += costBytes;
     this.#messages++;
     this.#wire.send(message, () => this.#onWritten(costBytes));

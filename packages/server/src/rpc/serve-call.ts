@@ -1,4 +1,4 @@
-import { ServiceError, StatusCode, statusCodeName } from "@millrace/shared-types";
+import { type EncodedMessage, ServiceError, StatusCode, statusCodeName } from "@millrace/shared-types";
 
 import type { Clock } from "../ports/clock.js";
 import { ANONYMOUS, type Authenticate, authenticationTimedOut } from "./authenticate.js";
@@ -27,7 +27,7 @@ interface Messages {
 
 interface Codec<Req, Res> {
   readonly decode: (bytes: Buffer) => Req;
-  readonly encode: (message: Res) => Buffer;
+  readonly encode: (message: Res) => EncodedMessage;
 }
 
 /** Serves one call of one RPC kind. Settles once the handler has stopped and its responses are handed over. */

@@ -11,6 +11,8 @@ import {
   ServerListenerBuilder,
 } from "@grpc/grpc-js";
 
+import type { EncodedMessage } from "@millrace/shared-types";
+
 import { holdsPartialMessage, http2StreamOf } from "./grpc-internals.js";
 
 /** How the requests of a call ended. */
@@ -91,7 +93,7 @@ export class WireCall {
   }
 
   /** Sends a message. `onWritten` is called when the peer's flow control has let it out, or never if the call ends. */
-  send(message: Buffer, onWritten: () => void): void {
+  send(message: EncodedMessage, onWritten: () => void): void {
     if (this.ended) return;
     this.#headersSent = true;
     this.#call.sendMessage(message, onWritten);

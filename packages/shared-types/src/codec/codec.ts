@@ -1,6 +1,7 @@
 import type { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 import type { MessageType } from "../service-definition.js";
+import type { EncodedMessage } from "./encoded-message.js";
 import { fastDecoderOf } from "./fast-decoders.js";
 import { FastReader } from "./fast-reader.js";
 import { FastWriter } from "./fast-writer.js";
@@ -21,11 +22,23 @@ let idleReader: FastReader | undefined;
  * @throws {TypeError} if a field holds a value that its type cannot express exactly
  */
 export function encodeMessage<T>(type: MessageType<T>, message: T): Buffer {
+  return written(type, message, (writer) => writer.finish());
+}
+
+/**
+ * As {@link encodeMessage}, but large `bytes` values are copied only when the result is: for a
+ * transport that frames messages, and so copies them, anyway.
+ */
+export function layOutMessage<T>(type: MessageType<T>, message: T): EncodedMessage {
+  return written(type, message, (writer) => writer.layOut());
+}
+
+function written<T, Result>(type: MessageType<T>, message: T, finish: (writer: FastWriter) => Result): Result {
   const writer = idleWriter ?? new FastWriter();
   idleWriter = undefined;
   try {
     type.encode(message, writer as unknown as BinaryWriter);
-    return writer.finish();
+    return finish(writer);
   } catch (error) {
     writer.reset();
     throw error;

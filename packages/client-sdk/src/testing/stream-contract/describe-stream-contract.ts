@@ -7,11 +7,14 @@ import { within } from "../within.js";
 import { KINDS } from "./contract-service.js";
 import type { ContractHarness } from "./harness.js";
 import type { Scenario } from "./scenario.js";
+import { ABORTING } from "./scenarios/aborting.js";
 import { BACK_PRESSURE } from "./scenarios/back-pressure.js";
 import { DELIVERY } from "./scenarios/delivery.js";
+import { DRAIN } from "./scenarios/drain.js";
 import { FAILING } from "./scenarios/failing.js";
 import { LEAVING } from "./scenarios/leaving.js";
-import { RESUMING } from "./scenarios/resuming.js";
+import { NOTHING_LEFT } from "./scenarios/nothing-left.js";
+import { RECONNECT } from "./scenarios/reconnect.js";
 import { TIME } from "./scenarios/time.js";
 import { assertNoMore } from "./until-nothing-lives.js";
 
@@ -26,9 +29,12 @@ export const STREAM_CONTRACT: readonly Scenario[] = [
   ...DELIVERY,
   ...BACK_PRESSURE,
   ...LEAVING,
+  ...ABORTING,
   ...TIME,
   ...FAILING,
-  ...RESUMING,
+  ...RECONNECT,
+  ...DRAIN,
+  ...NOTHING_LEFT,
 ];
 
 /** The longest that a whole scenario may take, in milliseconds. A scenario that waits for nothing takes far less. */

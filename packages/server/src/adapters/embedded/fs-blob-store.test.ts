@@ -35,7 +35,7 @@ async function publish(store: FsBlobStore, content: Uint8Array, id = "a"): Promi
 async function readAll(store: FsBlobStore, sha256: string): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of store.read(sha256, { start: 0, end: 1e9 }, { chunkBytes: 65_536, signal: NEVER })) {
-    pieces.push(piece);
+    pieces.push(Uint8Array.from(piece));
   }
   return Buffer.concat(pieces);
 }

@@ -12,10 +12,24 @@ export interface ReadBlobOptions {
   readonly signal: AbortSignal;
 }
 
+/** The first window holds a chunk; each time the reader had to wait for the disk the next one is twice as large, up to this. */
+const MAX_WINDOW_BYTES = 1024 * 1024;
+
+/** Whole blocks that are being read, or were. */
+interface Window {
+  readonly start: number;
+  readonly length: number;
+  /** The blocks, checked. A failure is kept for whoever awaits it, however late that is. */
+  readonly content: Promise<Buffer>;
+  isRead: boolean;
+}
+
 /**
- * Bytes of an open blob in order, each block checked before any of it is yielded. Holds the
- * window that is being yielded and the one that is read ahead: twice `chunkBytes`, rounded up
- * to whole blocks. Does not close `file`.
+ * Bytes of an open blob in order, each block checked before any of it is yielded. A piece is valid
+ * until the next one is asked for: two buffers take turns, because memory that is given back and
+ * taken anew for every window costs more than the reading. Holds the
+ * window that is being yielded and the one that is read ahead. A reader slower than the disk costs
+ * twice `chunkBytes`, rounded up to whole blocks; a faster one at most 2 MiB. Does not close `file`.
  */
 export async function* readBlob(
   file: FileHandle,
@@ -24,37 +38,51 @@ export async function* readBlob(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const footer = await BlobFooter.read(file);
   const end = Math.min(range.end, footer.size);
-  const windowBytes = Math.ceil(chunkBytes / BLOCK_BYTES) * BLOCK_BYTES;
-  let windowStart = range.start - (range.start % BLOCK_BYTES);
-  let ahead = windowStart < end ? readWindow(file, footer, windowStart, windowBytes) : undefined;
+  let windowBytes = Math.ceil(chunkBytes / BLOCK_BYTES) * BLOCK_BYTES;
+  let spare: Buffer | undefined;
+  const readAt = (start: number): Window | undefined =>
+    start < end ? readWindow(file, footer, start, windowBytes, spare) : undefined;
+  let ahead = readAt(range.start - (range.start % BLOCK_BYTES));
   try {
     while (ahead !== undefined) {
-      const window = await ahead;
-      const next = windowStart + windowBytes;
-      ahead = next < end ? readWindow(file, footer, next, windowBytes) : undefined;
-      const last = Math.min(end - windowStart, window.length);
-      for (let at = Math.max(0, range.start - windowStart); at < last; at += chunkBytes) {
+      const window = ahead;
+      if (!window.isRead) windowBytes = Math.max(windowBytes, Math.min(2 * windowBytes, MAX_WINDOW_BYTES));
+      const content = await window.content;
+      ahead = readAt(window.start + window.length);
+      const last = Math.min(end - window.start, window.length);
+      for (let at = Math.max(0, range.start - window.start); at < last; at += chunkBytes) {
         signal.throwIfAborted();
-        yield window.subarray(at, Math.min(at + chunkBytes, last));
+        yield content.subarray(at, Math.min(at + chunkBytes, last));
       }
-      windowStart = next;
+      spare = content;
     }
   } finally {
-    await ahead?.catch(() => {}); // `file` must not be closed under a read
+    await ahead?.content.catch(() => {}); // `file` must not be closed under a read
   }
 }
 
-/** Whole blocks, checked. A failure is kept for whoever awaits it, however late that is. */
-function readWindow(file: FileHandle, footer: BlobFooter, start: number, windowBytes: number): Promise<Buffer> {
-  const window = readBlocks(file, footer, start, Math.min(windowBytes, footer.size - start));
-  window.catch(() => {});
+function readWindow(
+  file: FileHandle,
+  footer: BlobFooter,
+  start: number,
+  windowBytes: number,
+  spare: Buffer | undefined,
+): Window {
+  const length = Math.min(windowBytes, footer.size - start);
+  const window: Window = { start, length, content: readBlocks(file, footer, start, bufferOf(length, spare)), isRead: false };
+  const onRead = (): void => void (window.isRead = true);
+  window.content.then(onRead, onRead);
   return window;
 }
 
-async function readBlocks(file: FileHandle, footer: BlobFooter, start: number, length: number): Promise<Buffer> {
-  const window = Buffer.allocUnsafeSlow(length);
+function bufferOf(length: number, spare: Buffer | undefined): Buffer {
+  return spare !== undefined && spare.length >= length ? spare.subarray(0, length) : Buffer.allocUnsafeSlow(length);
+}
+
+/** Fills `window` with whole blocks and checks each. */
+async function readBlocks(file: FileHandle, footer: BlobFooter, start: number, window: Buffer): Promise<Buffer> {
   await readFully(file, window, start);
-  for (let at = 0; at < length; at += BLOCK_BYTES) {
+  for (let at = 0; at < window.length; at += BLOCK_BYTES) {
     const crc = crc32c(window.subarray(at, at + BLOCK_BYTES));
     if (crc !== (await footer.crcOf((start + at) / BLOCK_BYTES))) {
       throw corruptData(start + at, "a block does not match its checksum");

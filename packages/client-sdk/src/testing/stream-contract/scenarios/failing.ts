@@ -10,6 +10,7 @@ import { beginCall, receivesMany, sendsMany } from "../contract-call.js";
 import { handlersOf, ServerProbe, untilAborted } from "../contract-script.js";
 import type { ContractHarness, ContractStage } from "../harness.js";
 import { item, items, places, placesOf, take, thenWait, watched } from "../items.js";
+import { rejectionOf } from "../rejection-of.js";
 import type { Scenario } from "../scenario.js";
 
 const COUNT = 3;
@@ -33,15 +34,6 @@ async function failureOf(kind: MethodKind, harness: ContractHarness, error: Erro
   silence.open();
   if (sendsMany(kind)) await within(requests.closed.reached(1), "the requests are closed");
   return failure;
-}
-
-async function rejectionOf(work: Promise<unknown>): Promise<StreamingError> {
-  try {
-    await work;
-  } catch (error) {
-    return error as StreamingError;
-  }
-  throw new assert.AssertionError({ message: "the call succeeded, it should have failed" });
 }
 
 const told: Scenario = {

@@ -68,7 +68,7 @@ describe("an upload", () => {
   it("goes on by itself after the connection is lost, sending again what was not durable", async () => {
     await using opened = openFiles(cutWrites(3, 18));
     const bytes = testBytes(12 * MIB);
-    const result = await opened.files.upload(bytes, { filename: "a" });
+    const result = await opened.files.upload(bytes, { filename: "a", chunkBytes: MIB / 4 });
     expect(result).toMatchObject({ attempts: 4, sha256: sha256Of(bytes) });
     expect(result.resentBytes).toBeGreaterThan(0);
     expect(result.resentBytes).toBeLessThanOrEqual(3 * UPLOAD_WINDOW_BYTES);

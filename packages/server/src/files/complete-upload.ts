@@ -62,17 +62,17 @@ export async function recoverUpload(
   return loadUpload(deps.records, uploadId, { owner, nowMs: deps.clock.now() });
 }
 
-/** Completes a session with content that the store has already. */
-export async function completeKnownContent(
+/** Completes a session with content that the store has already, unless it has ended meanwhile. */
+export function completeKnownContent(
   deps: FilesDeps,
-  upload: Versioned<UploadRecord>,
+  { uploadId, owner }: UploadRecord,
   digest: BlobDigest,
 ): Promise<Versioned<UploadRecord>> {
-  const { owner, uploadId } = upload.value;
-  const claimed = await claimContent(deps.records, upload, digest);
-  return recoverUpload(deps, claimed).catch(async (error: unknown) => {
-    await completedMeanwhile(deps, uploadId, { owner, nowMs: deps.clock.now() }, error);
-    return loadUpload(deps.records, uploadId, { owner, nowMs: deps.clock.now() });
+  return deps.locks.uploads.run(uploadId, async () => {
+    const asker = { owner, nowMs: deps.clock.now() };
+    const upload = await recoverUpload(deps, await loadUpload(deps.records, uploadId, asker));
+    if (upload.value.state !== "open") return upload;
+    return recoverUpload(deps, await claimContent(deps.records, upload, digest));
   });
 }
 

@@ -31,7 +31,7 @@ export async function createUpload(
   const plan = planOf(request, context, deps);
   let upload = await openUpload(deps, plan);
   const known = upload.value.state === "open" ? await knownContent(deps, plan) : undefined;
-  if (known !== undefined) upload = await completeKnownContent(deps, upload, known);
+  if (known !== undefined) upload = await completeKnownContent(deps, upload.value, known);
   return { upload: toUploadSession(upload.value, await findFileOfUpload(deps.records, upload.value)) };
 }
 

@@ -11,7 +11,7 @@ import type { Versioned } from "./json-records.js";
 import type { UploadRecord } from "./upload-record.js";
 import { committedSize, uploadPreempted } from "./upload-record.js";
 import { changeUpload } from "./upload-sessions.js";
-import type { UploadTarget } from "./upload-target.js";
+import type { OnCommit, UploadTarget } from "./upload-target.js";
 import { offsetMismatch, TotalSize } from "./upload-target.js";
 
 /** One part: a little sequential upload of its own. */
@@ -43,7 +43,7 @@ export class ParallelUpload {
     this.#upload = upload;
     this.#staged = staged;
     this.total = new TotalSize(upload.value.totalSize, deps.limits.maxFileBytes);
-    this.#committer = new Committer(() => this.#commit(), deps.clock);
+    this.#committer = new Committer(() => this.#commit().catch(this.#fail), deps.clock);
   }
 
   get uploadId(): string {
@@ -55,7 +55,7 @@ export class ParallelUpload {
   }
 
   /** A stream begins to write. Dispose of the target when it ends: the last one closes the session's file. */
-  join(onCommit: () => void): UploadTarget {
+  join(onCommit: OnCommit): UploadTarget {
     const stream = new PartStream(this, onCommit);
     this.#streams.add(stream);
     return stream;
@@ -81,7 +81,7 @@ export class ParallelUpload {
     const start = part.written;
     const writing = this.#staged.write(start, fresh).then(() => {
       part.written = start + fresh.length;
-    });
+    }, this.#fail);
     part.writing = writing.catch(() => {});
     await writing;
     this.#committer.wrote(fresh.length);
@@ -107,6 +107,12 @@ export class ParallelUpload {
     return part;
   }
 
+  /** After a failure the next stream opens the session anew; those that write now fail as they go on. */
+  readonly #fail = (error: unknown): never => {
+    this.#deps.parallel.remove(this);
+    throw error;
+  };
+
   async #commit(): Promise<void> {
     const spans = this.#writtenSpans();
     const totalSize = this.total.value;
@@ -116,7 +122,7 @@ export class ParallelUpload {
       totalSize,
       expiresAt: this.#deps.clock.now() + this.#deps.limits.uploadTtlMs,
     });
-    for (const stream of this.#streams) stream.onCommit();
+    for (const stream of this.#streams) stream.onCommit(this.committedSize);
   }
 
   #writtenSpans(): readonly ByteSpan[] {
@@ -132,9 +138,9 @@ export class ParallelUpload {
 class PartStream implements UploadTarget {
   readonly #upload: ParallelUpload;
   readonly #entered = new Set<Part>();
-  readonly onCommit: () => void;
+  readonly onCommit: OnCommit;
 
-  constructor(upload: ParallelUpload, onCommit: () => void) {
+  constructor(upload: ParallelUpload, onCommit: OnCommit) {
     this.#upload = upload;
     this.onCommit = onCommit;
   }

@@ -1,4 +1,4 @@
-import type { StagedBlob } from "../ports/blob-store.js";
+import type { BlobDigest, StagedBlob } from "../ports/blob-store.js";
 
 import { Committer } from "./committer.js";
 import { completedMeanwhile, completeUpload } from "./complete-upload.js";
@@ -11,7 +11,7 @@ import { SequentialWriter } from "./sequential-writer.js";
 import type { UploadRecord } from "./upload-record.js";
 import { committedSize } from "./upload-record.js";
 import { changeUpload } from "./upload-sessions.js";
-import type { TotalSize, UploadTarget } from "./upload-target.js";
+import type { OnCommit, TotalSize, UploadTarget } from "./upload-target.js";
 import { offsetMismatch } from "./upload-target.js";
 
 /** A sequential session, held by one stream: whoever takes it next ends this holder. */
@@ -21,7 +21,7 @@ export class SequentialUpload implements UploadTarget {
   readonly #writer: SequentialWriter;
   readonly #committer: Committer;
   readonly #total: TotalSize;
-  readonly #onCommit: () => void;
+  readonly #onCommit: OnCommit;
   #upload: Versioned<UploadRecord>;
   #ended = false;
 
@@ -30,7 +30,7 @@ export class SequentialUpload implements UploadTarget {
     deps: FilesDeps,
     upload: Versioned<UploadRecord>,
     staged: StagedBlob,
-    { total, onCommit }: { readonly total: TotalSize; readonly onCommit: () => void },
+    { total, onCommit }: { readonly total: TotalSize; readonly onCommit: OnCommit },
   ) {
     this.#deps = deps;
     this.#upload = upload;
@@ -68,11 +68,18 @@ export class SequentialUpload implements UploadTarget {
     try {
       const digest = await this.#staged.digest(this.committedSize, { signal });
       this.#ended = true; // nothing is left to commit, however this goes on
-      return await completeUpload(this.#deps, this.#upload, this.#staged, digest, expected);
+      return await this.#complete(digest, expected);
     } catch (error) {
       const { owner } = this.#upload.value;
       return completedMeanwhile(this.#deps, this.uploadId, { owner, nowMs: this.#deps.clock.now() }, error);
     }
+  }
+
+  /** Under the session's lock: who opens the session meanwhile would find it half published. */
+  #complete(digest: BlobDigest, expected: readonly ExpectedChecksums[]): Promise<Published> {
+    return this.#deps.locks.uploads.run(this.uploadId, () =>
+      completeUpload(this.#deps, this.#upload, this.#staged, digest, expected),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -100,7 +107,7 @@ export class SequentialUpload implements UploadTarget {
       totalSize,
       expiresAt: this.#deps.clock.now() + this.#deps.limits.uploadTtlMs,
     });
-    this.#onCommit();
+    this.#onCommit(this.committedSize);
   }
 }
 

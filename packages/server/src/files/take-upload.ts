@@ -9,7 +9,7 @@ import { SequentialUpload } from "./sequential-upload.js";
 import type { UploadRecord } from "./upload-record.js";
 import { committedSize, loadUpload, UPLOADS } from "./upload-record.js";
 import { checkOpen } from "./upload-sessions.js";
-import type { UploadTarget } from "./upload-target.js";
+import type { OnCommit, UploadTarget } from "./upload-target.js";
 import { TotalSize } from "./upload-target.js";
 
 /** A session that a stream may write, or what it became already. */
@@ -19,7 +19,7 @@ export type TakenUpload =
 
 /**
  * Opens a session for a stream. A sequential session then belongs to this stream: the one that
- * wrote it before gets `UPLOAD_PREEMPTED`. `onCommit` is called whenever bytes became durable.
+ * wrote it before gets `UPLOAD_PREEMPTED`. `onCommit` hears whenever bytes became durable.
  *
  * @throws ServiceError `RESOURCE_NOT_FOUND`, `UPLOAD_EXPIRED`
  */
@@ -27,7 +27,7 @@ export function takeUpload(
   deps: FilesDeps,
   uploadId: string,
   asker: Asker,
-  onCommit: () => void,
+  onCommit: OnCommit,
 ): Promise<TakenUpload> {
   return deps.locks.uploads.run(uploadId, async () => {
     const upload = await recoverUpload(deps, await loadUpload(deps.records, uploadId, asker));
@@ -37,8 +37,7 @@ export function takeUpload(
     checkOpen(upload.value);
     const { filename } = upload.value.draft;
     if (upload.value.partSize > 0) {
-      const parallel = await openParallel(deps, uploadId, asker);
-      return { state: "open", filename, target: parallel.join(onCommit), total: parallel.total };
+      return { state: "open", filename, ...(await joinParallel(deps, uploadId, asker, onCommit)) };
     }
     const total = new TotalSize(upload.value.totalSize, deps.limits.maxFileBytes);
     return { state: "open", filename, target: await openSequential(deps, uploadId, asker, { total, onCommit }), total };
@@ -63,7 +62,7 @@ async function openSequential(
   deps: FilesDeps,
   uploadId: string,
   asker: Asker,
-  options: { readonly total: TotalSize; readonly onCommit: () => void },
+  options: { readonly total: TotalSize; readonly onCommit: OnCommit },
 ): Promise<UploadTarget> {
   const staged = await deps.blobs.stage(uploadId);
   try {
@@ -76,9 +75,18 @@ async function openSequential(
   }
 }
 
+/** Finds or opens the session's holder and joins it in the same turn: the last stream to leave closes it. */
+async function joinParallel(
+  deps: FilesDeps,
+  uploadId: string,
+  asker: Asker,
+  onCommit: OnCommit,
+): Promise<{ readonly target: UploadTarget; readonly total: TotalSize }> {
+  const parallel = deps.parallel.get(uploadId) ?? (await openParallel(deps, uploadId, asker));
+  return { target: parallel.join(onCommit), total: parallel.total };
+}
+
 async function openParallel(deps: FilesDeps, uploadId: string, asker: Asker): Promise<ParallelUpload> {
-  const known = deps.parallel.get(uploadId);
-  if (known !== undefined) return known;
   const staged = await deps.blobs.stage(uploadId);
   try {
     const parallel = new ParallelUpload(deps, await fenceUpload(deps, uploadId, asker), staged);

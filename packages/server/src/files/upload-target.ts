@@ -4,6 +4,9 @@ import type { ExpectedChecksums } from "./file-draft.js";
 import { limitExceeded } from "./file-draft.js";
 import type { Published } from "./publish-file.js";
 
+/** Hears how many bytes are durable from the start without a hole, whenever there are more. */
+export type OnCommit = (committedSize: number) => void;
+
 /** Where the chunks of one stream go. Disposing of it makes durable what came, and lets others write. */
 export interface UploadTarget extends AsyncDisposable {
   readonly uploadId: string;
@@ -48,6 +51,8 @@ export function sizeMismatch(found: number, totalSize: number, committedSize: nu
 /** The size that a file will have. */
 export class TotalSize {
   #value: number;
+  /** One past the last byte of all chunks so far. */
+  #end = 0;
   readonly #maxFileBytes: number;
 
   /** 0: not known yet. */
@@ -67,9 +72,12 @@ export class TotalSize {
     if (declared !== 0 && this.#value !== 0 && declared !== this.#value) {
       throw sizeMismatch(declared, this.#value, committedSize);
     }
-    if (declared !== 0) this.#value = declared;
     if (chunkEnd > this.#maxFileBytes) throw limitExceeded("max_file_bytes", this.#maxFileBytes, chunkEnd);
-    if (this.#value !== 0 && chunkEnd > this.#value) throw sizeMismatch(chunkEnd, this.#value, committedSize);
+    const total = declared || this.#value;
+    const end = Math.max(this.#end, chunkEnd, committedSize);
+    if (total !== 0 && end > total) throw sizeMismatch(end, total, committedSize);
+    this.#value = total; // not before: what a refused chunk declares must not bind the next stream
+    this.#end = end;
   }
 
   /** Checks that `size` bytes are the whole file. */

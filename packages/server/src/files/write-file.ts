@@ -12,6 +12,7 @@ import type { Published } from "./publish-file.js";
 import { receiveChunks, startingWith } from "./receive-chunks.js";
 import type { TakenUpload } from "./take-upload.js";
 import { takeUpload } from "./take-upload.js";
+import type { OnCommit } from "./upload-target.js";
 
 type OpenUpload = Extract<TakenUpload, { state: "open" }>;
 
@@ -34,12 +35,12 @@ export async function* writeFile(
   if (first.done === true) throw protocolViolation("a first message with upload_id, spec or filename");
   const uploadId = first.value.uploadId === "" ? await openSession(first.value, context, deps) : first.value.uploadId;
   const acks = new AckSlot<WriteFileResponse>();
-  const taken = await takeUpload(deps, uploadId, askerOf(context, deps), () => ack());
+  const ack = (committedSize: number): void => acks.put(progressAck(uploadId, committedSize));
+  const taken = await takeUpload(deps, uploadId, askerOf(context, deps), ack);
   if (taken.state === "complete") return yield publishedAck(uploadId, taken.published);
   await using target = taken.target;
-  const ack = (): void => acks.put(progressAck(uploadId, target.committedSize));
   context.resumeFrom(() => String(target.committedSize));
-  if (first.value.uploadId === "") ack(); // the client needs the id before it can resume
+  if (first.value.uploadId === "") ack(target.committedSize); // the client needs the id before it can resume
   const chunks = startingWith(first.value, iterator);
   const writing = write(chunks, taken, { ack, finishAtHalfClose: first.value.uploadId === "", context, deps });
   writing.then(
@@ -52,7 +53,7 @@ export async function* writeFile(
 }
 
 interface WriteOptions {
-  readonly ack: () => void;
+  readonly ack: OnCommit;
   readonly finishAtHalfClose: boolean;
   readonly context: CallContext;
   readonly deps: FilesDeps;
@@ -65,12 +66,12 @@ async function write(
 ): Promise<Published | undefined> {
   const checks = new ChunkChecks(deps.limits, { uploadId: target.uploadId, filename });
   const onChunk = (chunk: FileChunk): void => {
-    if (chunk.flush || chunk.queryStatus) ack();
+    if (chunk.flush || chunk.queryStatus) ack(target.committedSize);
   };
   const end = await receiveChunks(chunks, { checks, total, target, onChunk });
   await target.flush();
   if (end === "half-close" && !finishAtHalfClose) return undefined;
-  const stopKeepAlive = everyPeriod(deps.clock, KEEP_ALIVE_MS, ack);
+  const stopKeepAlive = everyPeriod(deps.clock, KEEP_ALIVE_MS, () => ack(target.committedSize));
   try {
     return await target.finish(checks.expected, context.signal);
   } finally {

@@ -13,7 +13,8 @@ export interface CommandContext {
   readonly terminal: Terminal;
   /** Aborts at Ctrl-C. */
   readonly signal: AbortSignal;
-  readonly openClient: (target: string) => CommandClient;
+  /** Connects, or rejects at the first failure: nobody wants to wait for a server that is not there. */
+  readonly openClient: (target: string) => Promise<CommandClient>;
   /** Remembers unfinished transfers across runs. */
   readonly resumeStore: ResumeStore;
 }

@@ -1,22 +1,34 @@
 #!/usr/bin/env node
-import { createClient, FileResumeStore } from "@millrace/client-sdk";
+import { connectClient, FileResumeStore } from "@millrace/client-sdk";
 
 import { runCli } from "./run-cli.js";
 import { stateDirectory } from "./state-directory.js";
 import { processTerminal } from "./terminal.js";
+import { watchOutput } from "./watch-output.js";
+
+/** How long a transfer waits for a server that went away, in milliseconds: the same command continues it later. */
+const MAX_OUTAGE_MS = 120_000;
 
 const interrupt = new AbortController();
 // A second Ctrl-C finds no handler and ends the process at once.
 process.once("SIGINT", () => interrupt.abort());
 process.once("SIGTERM", () => interrupt.abort());
-// `millrace ls | head` closes our output early: end as other programs do that nobody reads (128 + SIGPIPE).
-process.stdout.on("error", () => process.exit(141));
+watchOutput({
+  stdout: process.stdout,
+  stderr: process.stderr,
+  err: processTerminal.err,
+  exit: (code) => process.exit(code),
+});
+// Advice for programmers, such as on what grpc-js does with IP addresses and TLS.
+process.noDeprecation = true;
 
 const token = process.env["MILLRACE_TOKEN"];
+const { signal } = interrupt;
 
 process.exitCode = await runCli(process.argv.slice(2), {
   terminal: processTerminal,
-  signal: interrupt.signal,
-  openClient: (target) => createClient({ target, ...(token && { auth: token }) }),
+  signal,
+  openClient: (target) =>
+    connectClient({ target, resume: { maxElapsedMs: MAX_OUTAGE_MS }, ...(token && { auth: token }) }, { signal }),
   resumeStore: new FileResumeStore(stateDirectory(process.env)),
 });

@@ -10,6 +10,7 @@ import {
   type FilesApi,
   MemoryResumeStore,
   NotFoundError,
+  UnavailableError,
   type UploadOptions,
 } from "@millrace/client-sdk";
 
@@ -45,7 +46,12 @@ interface Run {
 }
 
 /** Runs a command against files that answer at once, or fail with `failure`. */
-async function run(args: readonly string[], failure?: Error, signal = new AbortController().signal): Promise<Run> {
+async function run(
+  args: readonly string[],
+  failure?: Error,
+  signal = new AbortController().signal,
+  refusal?: Error,
+): Promise<Run> {
   const terminal = new RecordingTerminal();
   const calls: Call[] = [];
   const targets: string[] = [];
@@ -75,8 +81,9 @@ async function run(args: readonly string[], failure?: Error, signal = new AbortC
     terminal,
     signal,
     resumeStore: new MemoryResumeStore(),
-    openClient(target) {
+    async openClient(target) {
       targets.push(target);
+      if (refusal) throw refusal;
       return { files, [Symbol.asyncDispose]: async () => void closed++ };
     },
   });
@@ -107,6 +114,11 @@ describe("millrace upload", () => {
   it("prints exactly id, size and checksum as JSON", async () => {
     const { stdout } = await run(["upload", "a.txt", "--json"]);
     expect(stdout).toBe(`{"fileId":"f1","size":2048,"sha256":"${file.sha256}"}\n`);
+  });
+
+  it("names standard input, which has no name", async () => {
+    const { calls } = await run(["upload", "-"]);
+    expect(calls).toEqual([["upload", process.stdin, "stdin"]]);
   });
 
   it("takes the name and the target, before or after the file", async () => {
@@ -198,6 +210,19 @@ describe("the exit code", () => {
     const { code, stdout } = await run(["--help"]);
     expect(code).toBe(0);
     for (const command of ["upload", "download", "ls", "stat", "rm"]) expect(stdout).toContain(command);
+  });
+
+  it("is 0 for the version, which goes to standard output", async () => {
+    const { code, stdout, calls } = await run(["--version"]);
+    expect({ code, calls }).toEqual({ code: 0, calls: [] });
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("is 1 when there is no server", async () => {
+    const refused = new UnavailableError("connect ECONNREFUSED 127.0.0.1:1");
+    const { code, stderr, calls } = await run(["ls"], refused, undefined, refused);
+    expect({ code, calls }).toEqual({ code: 1, calls: [] });
+    expect(stderr).toBe("millrace: UNAVAILABLE: connect ECONNREFUSED 127.0.0.1:1\n");
   });
 
   it("is 130 after Ctrl-C, with the advice to run it again", async () => {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 
+import { CLI_VERSION } from "./cli-version.js";
 import type { CommandContext } from "./command-context.js";
 import { downloadCommand } from "./commands/download.js";
 import { lsCommand } from "./commands/ls.js";
@@ -36,7 +37,9 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 
 function programOf(context: CommandContext): Command {
   const { terminal } = context;
-  const program = new Command("millrace").description("Upload, download and manage files on a Millrace server.");
+  const program = new Command("millrace")
+    .description("Upload, download and manage files on a Millrace server.")
+    .version(CLI_VERSION);
   const commands = [uploadCommand, downloadCommand, lsCommand, statCommand, rmCommand];
   for (const command of commands) program.addCommand(command(context));
   for (const command of [program, ...program.commands]) {

@@ -29,6 +29,14 @@ describe("checkOptions", () => {
     expect(check({ limits: { maxSendBytes: -1 } })).toThrow(RangeError);
   });
 
+  it.each([3, "often", null])("refuses the section retry: %j", (retry) => {
+    expect(check({ retry })).toThrow(new TypeError(`option 'retry' is ${JSON.stringify(retry)}, not an object`));
+  });
+
+  it("refuses a number that is text", () => {
+    expect(check({ connect: { timeoutMs: "5" } })).toThrow(new RangeError(`option 'connect.timeoutMs' is "5"`));
+  });
+
   it("wants a target", () => {
     expect(check({ target: "" })).toThrow("option 'target' is missing");
   });

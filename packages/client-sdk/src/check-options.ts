@@ -1,93 +1,70 @@
-import type { ClientOptions } from "./options.js";
+import { checkNames, type NamesOf } from "./option-names.js";
+import type { Backoff, CallOptions, ClientOptions, ResumePolicy, RetryPolicy } from "./options.js";
+import type { DrainOptions, WaitOptions } from "./rpc/connection.js";
 
-/** Options whose value is an object that is not ours to look into. */
-type Opaque = "headers" | "transport" | "clock" | "auth";
+// Each table has every option there is: it does not compile unless it equals its type.
 
-/** The names of all options of `T`, with the names inside of those that are sections. */
-type NamesOf<T> = {
-  readonly [Name in keyof Required<T>]: Name extends Opaque ? null : SectionOf<NonNullable<T[Name]>>;
-};
-type Section<V> = Exclude<V, string | number | boolean | Uint8Array | ((...args: never[]) => unknown)>;
-type SectionOf<V> = [Section<V>] extends [never] ? null : NamesOf<Section<V>>;
+const BACKOFF: NamesOf<Backoff> = { initialMs: "number", maxMs: "number", multiplier: "number" };
 
-type Names = { readonly [name: string]: Names | null };
+const RETRY: NamesOf<RetryPolicy> = { maxAttempts: "number", backoff: BACKOFF };
 
-const BACKOFF = { initialMs: null, maxMs: null, multiplier: null };
-
-/** Every option there is: does not compile unless it equals {@link ClientOptions}. */
-const NAMES: NamesOf<ClientOptions> = {
-  target: null,
-  tls: { ca: null, cert: null, key: null, serverName: null },
-  auth: null,
-  connect: { timeoutMs: null },
-  keepAlive: { intervalMs: null, timeoutMs: null, whileIdle: null },
-  retry: { maxAttempts: null, backoff: BACKOFF },
-  resume: { maxAttempts: null, maxElapsedMs: null, backoff: BACKOFF, shouldResume: null },
-  limits: { maxReceiveBytes: null, maxSendBytes: null, receiveWindowBytes: null },
-  defaults: { timeoutMs: null, idleTimeoutMs: null, headers: null },
-  transport: null,
-  clock: null,
-  random: null,
+/** Of a {@link ResumePolicy}. */
+export const RESUME_NAMES: NamesOf<ResumePolicy> = {
+  maxAttempts: "number",
+  maxElapsedMs: "number",
+  backoff: BACKOFF,
+  shouldResume: "any",
 };
 
-/**
- * Refuses options that would be ignored.
- *
- * @throws {TypeError} for an unknown name, with the most likely one
- * @throws {RangeError} for a number that is none, or below 0
- */
+/** Of {@link CallOptions}. */
+export const CALL_NAMES: NamesOf<CallOptions> = {
+  signal: "any",
+  timeoutMs: "number",
+  idleTimeoutMs: "number",
+  headers: "any",
+  retry: RETRY,
+  onHeaders: "any",
+  onTrailers: "any",
+};
+
+const CLIENT_NAMES: NamesOf<ClientOptions> = {
+  target: "any",
+  tls: { ca: "any", cert: "any", key: "any", serverName: "any" },
+  auth: "any",
+  connect: { timeoutMs: "number" },
+  keepAlive: { intervalMs: "number", timeoutMs: "number", whileIdle: "any" },
+  retry: RETRY,
+  resume: RESUME_NAMES,
+  limits: { maxReceiveBytes: "number", maxSendBytes: "number", receiveWindowBytes: "number" },
+  defaults: { timeoutMs: "number", idleTimeoutMs: "number", headers: "any" },
+  transport: "any",
+  clock: "any",
+  random: "any",
+};
+
+const WAIT_NAMES: NamesOf<WaitOptions> = { timeoutMs: "number", signal: "any" };
+
+const DRAIN_NAMES: NamesOf<DrainOptions> = { timeoutMs: "number" };
+
+/** Refuses options of a client as {@link checkNames} does, and a missing target. */
 export function checkOptions(options: ClientOptions): void {
   if (typeof options.target !== "string" || options.target === "") {
     throw new TypeError("option 'target' is missing: where is the server?");
   }
-  checkSection(options, NAMES, "");
+  checkNames(options, CLIENT_NAMES);
 }
 
-function checkSection(section: object, names: Names, path: string): void {
-  for (const [name, value] of Object.entries(section) as [string, unknown][]) {
-    const inner = Object.hasOwn(names, name) ? names[name] : undefined;
-    if (inner === undefined) throw unknownOption(path + name, name);
-    if (typeof value === "number" && !(value >= 0)) throw new RangeError(`option '${path}${name}' is ${String(value)}`);
-    if (inner !== null && typeof value === "object" && value !== null) checkSection(value, inner, `${path}${name}.`);
-  }
+/** Refuses options of a call as {@link checkNames} does. */
+export function checkCallOptions(options: CallOptions): void {
+  checkNames(options, CALL_NAMES);
 }
 
-function unknownOption(path: string, name: string): TypeError {
-  const suggestion = mostLike(name, pathsOf(NAMES, ""));
-  return new TypeError(`unknown option '${path}'${suggestion === undefined ? "" : ` - did you mean ${suggestion}?`}`);
+/** Refuses options of waiting as {@link checkNames} does. */
+export function checkWaitOptions(options: WaitOptions): void {
+  checkNames(options, WAIT_NAMES);
 }
 
-function pathsOf(names: Names, prefix: string): readonly string[] {
-  return Object.entries(names).flatMap(([name, inner]) => [
-    prefix + name,
-    ...(inner === null ? [] : pathsOf(inner, `${prefix}${name}.`)),
-  ]);
-}
-
-/** `undefined` if more than three letters in five would have to change. */
-function mostLike(name: string, paths: readonly string[]): string | undefined {
-  const wanted = plain(name);
-  const ranked = paths
-    .map((path) => ({ path, distance: editDistance(wanted, plain(path.slice(path.lastIndexOf(".") + 1))) }))
-    .toSorted((a, b) => a.distance - b.distance);
-  const [best] = ranked;
-  return best !== undefined && best.distance <= wanted.length * 0.6 ? best.path : undefined;
-}
-
-function plain(name: string): string {
-  return name.toLowerCase().replaceAll(/[^a-z]/g, "");
-}
-
-/** Levenshtein's: how many letters to insert, remove or replace. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [index, letter] of [...from].entries()) {
-    const next = [index + 1];
-    for (const [column, other] of [...to].entries()) {
-      const replaced = (row[column] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
+/** Refuses options of a drain as {@link checkNames} does. */
+export function checkDrainOptions(options: DrainOptions): void {
+  checkNames(options, DRAIN_NAMES);
 }

@@ -28,6 +28,23 @@ describe("connectClient", () => {
     expect(error.message).toContain("ECONNREFUSED");
   });
 
+  it.each([":", "ipv4:1.2:3", "unix:"])("rejects when %s is no address, which will not get better", async (target) => {
+    const error = await errorOf(connectClient({ target }));
+    expect(error).toMatchObject({ kind: "unavailable", origin: "client", retryable: false });
+  });
+
+  it("can be given up", async () => {
+    const silent = createServer(() => {}).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as { port: number };
+    const caller = new AbortController();
+    const connecting = connectClient({ target: `127.0.0.1:${String(port)}` }, { signal: caller.signal });
+    caller.abort("enough");
+    expect(await errorOf(connecting)).toMatchObject({ name: "AbortError", cause: "enough" });
+    silent.close();
+    await once(silent, "close");
+  });
+
   it("rejects in time when nobody answers", async () => {
     const sockets: Socket[] = [];
     const server = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
@@ -44,6 +61,14 @@ describe("connectClient", () => {
 describe("a client", () => {
   it("refuses options that it would ignore", () => {
     expect(() => createClient({ target: "x:1", timeoutMs: 5 } as never)).toThrow("did you mean connect.timeoutMs?");
+  });
+
+  it("refuses options that its methods would ignore", async () => {
+    await using client = createClient({ target: "x:1" });
+    expect(() => client.with({ idleTimeout: 1 } as never)).toThrow("did you mean idleTimeoutMs?");
+    await expect(client.waitForReady({ timeout: 1 } as never)).rejects.toThrow("did you mean timeoutMs?");
+    await expect(client.drain({ signal: AbortSignal.abort() } as never)).rejects.toThrow("unknown option 'signal'");
+    await expect(client.info({ timeout: 1 } as never)).rejects.toThrow("did you mean timeoutMs?");
   });
 
   it("connects when the first call needs it", async () => {

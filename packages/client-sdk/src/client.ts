@@ -6,13 +6,13 @@ import {
   StreamServiceDefinition,
 } from "@millrace/shared-types";
 
-import { checkOptions } from "./check-options.js";
+import { checkCallOptions, checkDrainOptions, checkOptions, checkWaitOptions } from "./check-options.js";
 import type { ClientStats } from "./client-stats.js";
 import { createFilesApi, type FilesApi } from "./files/files-api.js";
 import { checkHealth, type ServingStatus } from "./info/health.js";
 import { getServerInfo, type ServerInfo } from "./info/server-info.js";
 import type { CallOptions, ClientOptions } from "./options.js";
-import { Connection, type WaitOptions } from "./rpc/connection.js";
+import { Connection, type DrainOptions, type WaitOptions } from "./rpc/connection.js";
 import { createRpc } from "./rpc/create-rpc.js";
 import type { Rpc } from "./rpc/rpc.js";
 import type { ClientStatus } from "./rpc/status-feed.js";
@@ -55,7 +55,7 @@ export interface StreamingClient extends AsyncDisposable {
    * Takes no more calls and waits until none is under way, at most `timeoutMs` (default 10_000).
    * Resumable calls that are between two attempts fail.
    */
-  drain(options?: { readonly timeoutMs?: number }): Promise<void>;
+  drain(options?: DrainOptions): Promise<void>;
   /** Ends all calls (UNAVAILABLE, origin `client`) and the connection. Never rejects; may be called again. */
   close(): Promise<void>;
   /** Drains, then closes. */
@@ -75,14 +75,17 @@ export function createClient(options: ClientOptions): StreamingClient {
 /**
  * A client that is connected.
  *
+ * @param wait `timeoutMs` defaults to `connect.timeoutMs`
  * @throws {UnavailableError} if the server refuses the connection
- * @throws {ConnectTimeoutError} if there is none after `connect.timeoutMs`
+ * @throws {ConnectTimeoutError} if there is none after `timeoutMs`
+ * @throws {CancelledError} if `signal` aborts
  */
-export async function connectClient(options: ClientOptions): Promise<StreamingClient> {
+export async function connectClient(options: ClientOptions, wait: WaitOptions = {}): Promise<StreamingClient> {
   checkOptions(options);
+  checkWaitOptions(wait);
   const connection = new Connection(options);
   try {
-    await connection.connectOnce();
+    await connection.connectOnce(wait);
   } catch (error) {
     await connection.close();
     throw error;
@@ -105,16 +108,23 @@ function clientOver(connection: Connection, defaults: CallOptions): StreamingCli
     info: (options) => getServerInfo(rpc, options),
     health: (service = "", options = {}) => checkHealth(rpc, service, options),
     with(own) {
+      checkCallOptions(own);
       const headers = { ...defaults.headers, ...own.headers };
       return clientOver(connection, { ...defaults, ...own, headers });
     },
-    waitForReady: (options) => connection.waitForReady(options),
+    async waitForReady(options = {}) {
+      checkWaitOptions(options);
+      await connection.waitForReady(options);
+    },
     get state() {
       return connection.state;
     },
     status: () => statuses.read(),
     stats: () => ({ ...counters, active: calls.size }),
-    drain: (options) => connection.drain(options?.timeoutMs),
+    async drain(options = {}) {
+      checkDrainOptions(options);
+      await connection.drain(options.timeoutMs);
+    },
     close: () => connection.close(),
     async [Symbol.asyncDispose]() {
       await connection.drain();

@@ -14,7 +14,7 @@ export type {
   RetryPolicy,
   TlsOptions,
 } from "./options.js";
-export type { WaitOptions } from "./rpc/connection.js";
+export type { DrainOptions, WaitOptions } from "./rpc/connection.js";
 export { fromGrpcJs, type FromGrpcJs, type GrpcJsMethod, type GrpcJsService } from "./rpc/from-grpc-js.js";
 export { resumableStream, type ResumableStreamOptions } from "./rpc/resumable-stream.js";
 export type { ResumeLoop, ShouldResume } from "./rpc/resume-loop.js";

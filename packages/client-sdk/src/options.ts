@@ -98,10 +98,13 @@ export interface ClientOptions {
     readonly maxReceiveBytes?: number;
     /** Largest message to send, in bytes. Default 4_194_304. */
     readonly maxSendBytes?: number;
-    /** HTTP/2 receive window of a stream and of the connection, in bytes. Default 1_048_576. */
+    /** HTTP/2 receive window of a stream and of the connection, in bytes. Default 1_048_576; 65_535 to 2^31-1. */
     readonly receiveWindowBytes?: number;
   };
-  /** Options of every call, unless the call has its own. */
+  /**
+   * Options of every call, unless the call has its own. `timeoutMs` counts for calls with one request
+   * and one response: streams, uploads and downloads last as long as they last.
+   */
   readonly defaults?: Pick<CallOptions, "timeoutMs" | "idleTimeoutMs" | "headers">;
   /** Carries the calls. Default: grpc-js to `target`. */
   readonly transport?: Transport;

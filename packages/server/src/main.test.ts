@@ -7,6 +7,7 @@ import { describe, expect, test } from "@jest/globals";
 
 import { openTemporaryFolder } from "./adapters/embedded/temporary-folder.js";
 import { InfoClient } from "./rpc/testing/info-client.js";
+import { RawConnection } from "./testing/raw-connection.js";
 
 /** The built program: `pnpm build` goes before. */
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
@@ -65,6 +66,19 @@ describe("the program", () => {
       const lines = program.stderr().trimEnd().split("\n");
       expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(["ready", "draining", "stopped"]);
     }
+  });
+
+  test("a second signal ends at once what the first one waits for, and the exit code is 1", async () => {
+    await using folder = await openTemporaryFolder();
+    await using program = run("--port", "0", "--data-dir", folder.path);
+    using raw = await RawConnection.open(Number((await program.ready).split(":")[1]));
+    raw.openCall(1, "/streaming.v1.FileService/WriteFile");
+    await raw.settingsAcknowledged();
+    program.process.kill("SIGTERM");
+    await raw.callEnded(1); // the drain now waits until this client half-closes
+    program.process.kill("SIGTERM");
+    expect(await program.exit).toBe(1);
+    expect(program.stderr()).toContain("stopping now");
   });
 
   test("wrong usage names the key and exits 2, without a word on stdout", async () => {

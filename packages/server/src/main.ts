@@ -37,13 +37,13 @@ async function open(config: Config, logger: Logger): Promise<RunningServer> {
   });
 }
 
-/** The first signal drains, the second does not wait. */
+/** The first signal drains, the second does not wait: it cuts calls off, and the exit code says so. */
 function stopOnSignals(server: RunningServer, log: Logger): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, stopping ? "stopping now" : "draining");
-    if (stopping) void exitAfter(server.kill(), EXIT_FAILED, log);
-    else void exitAfter(server.close(), 0, log);
+    if (stopping) process.exitCode = EXIT_FAILED;
+    void exitAfter(stopping ? server.kill() : server.close(), log);
     stopping = true;
   };
   process.on("SIGTERM", stop);
@@ -54,17 +54,19 @@ function stopOnSignals(server: RunningServer, log: Logger): void {
 function stopOnBugs(server: RunningServer, log: Logger): void {
   const stop = (err: unknown, event: string): void => {
     log.error({ err, event }, "unforeseen error; draining");
-    void exitAfter(server.close(), EXIT_FAILED, log);
+    process.exitCode = EXIT_FAILED;
+    void exitAfter(server.close(), log);
   };
   process.on("uncaughtException", stop);
   process.on("unhandledRejection", (reason) => stop(reason, "unhandledRejection"));
 }
 
-async function exitAfter(closing: Promise<void>, code: number, log: Logger): Promise<void> {
+/** Exits with `process.exitCode`, which whatever goes wrong before the end may still set. */
+async function exitAfter(closing: Promise<void>, log: Logger): Promise<void> {
   try {
     await closing;
-    log.info({ code }, "stopped");
-    process.exit(code);
+    log.info({ code: process.exitCode ?? 0 }, "stopped");
+    process.exit();
   } catch (err) {
     log.error({ err }, "could not close cleanly");
     process.exit(EXIT_FAILED);

@@ -25,7 +25,7 @@ async function download(
 ): Promise<void> {
   const { terminal, signal, resumeStore } = context;
   const bar = new ProgressBar(terminal, `download ${fileId}`);
-  await using client = context.openClient(target);
+  await using client = await context.openClient(target);
   const destination = dest === "-" ? process.stdout : await pathOf(client, fileId, dest);
   try {
     const { size, sha256 } = await client.files.downloadTo(fileId, destination, {

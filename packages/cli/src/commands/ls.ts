@@ -14,7 +14,7 @@ export function lsCommand(context: CommandContext): Command {
 }
 
 async function ls(context: CommandContext, prefix: string, { target, json }: CommonOptions): Promise<void> {
-  await using client = context.openClient(target);
+  await using client = await context.openClient(target);
   for await (const file of client.files.list({ prefix, signal: context.signal })) {
     context.terminal.out(`${json ? JSON.stringify(file) : lineOf(file)}\n`);
   }

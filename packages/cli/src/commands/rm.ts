@@ -20,7 +20,7 @@ async function rm(
   fileId: string,
   { target, json, force = false }: RmCommandOptions,
 ): Promise<void> {
-  await using client = context.openClient(target);
+  await using client = await context.openClient(target);
   await client.files.delete(fileId, { allowMissing: force, signal: context.signal });
   if (json) context.terminal.out(`${JSON.stringify({ fileId })}\n`);
 }

@@ -13,7 +13,7 @@ export function statCommand(context: CommandContext): Command {
 }
 
 async function stat(context: CommandContext, fileId: string, { target, json }: CommonOptions): Promise<void> {
-  await using client = context.openClient(target);
+  await using client = await context.openClient(target);
   const file = await client.files.stat(fileId, { signal: context.signal });
   context.terminal.out(json ? `${JSON.stringify(file)}\n` : linesOf(file));
 }

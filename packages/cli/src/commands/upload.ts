@@ -14,7 +14,7 @@ export function uploadCommand(context: CommandContext): Command {
   const command = new Command("upload")
     .description("Upload a file; an interrupted upload continues when the command is run again.")
     .argument("<file>", "path of the file, or - for standard input")
-    .option("--name <name>", "name on the server (default: the file's own)");
+    .option("--name <name>", "name on the server (default: the file's own, or stdin)");
   return withCommonOptions(command).action((file: string, options: UploadCommandOptions) =>
     upload(context, file, options),
   );
@@ -22,9 +22,9 @@ export function uploadCommand(context: CommandContext): Command {
 
 async function upload(context: CommandContext, file: string, options: UploadCommandOptions): Promise<void> {
   const { terminal, signal, resumeStore } = context;
-  const filename = options.name ?? basename(file);
+  const filename = options.name ?? (file === "-" ? "stdin" : basename(file));
   const bar = new ProgressBar(terminal, `upload ${filename}`);
-  await using client = context.openClient(options.target);
+  await using client = await context.openClient(options.target);
   try {
     const { fileId, size, sha256 } = await client.files.upload(file === "-" ? process.stdin : file, {
       filename,

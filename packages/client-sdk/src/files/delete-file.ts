@@ -1,5 +1,6 @@
 import { FileServiceDefinition } from "@millrace/shared-types";
 
+import { checkDeleteOptions } from "./check-file-options.js";
 import type { FilesDeps } from "./files-api.js";
 import type { DeleteFileOptions } from "./types.js";
 
@@ -9,11 +10,9 @@ import type { DeleteFileOptions } from "./types.js";
  *
  * @throws {StreamingError} NOT_FOUND; ABORTED if `ifGenerationMatch` does not hold
  */
-export async function deleteFile(
-  { rpc }: FilesDeps,
-  fileId: string,
-  { ifGenerationMatch, allowMissing = false, ...call }: DeleteFileOptions = {},
-): Promise<void> {
+export async function deleteFile({ rpc }: FilesDeps, fileId: string, options: DeleteFileOptions = {}): Promise<void> {
+  checkDeleteOptions(options);
+  const { ifGenerationMatch, allowMissing = false, ...call } = options;
   const request = { fileId, ifGenerationMatch, allowMissing };
   await rpc.unary(FileServiceDefinition, FileServiceDefinition.methods.deleteFile, request, call);
 }

@@ -47,8 +47,7 @@ export class DownloadPlan {
 
   /** Takes up the plan of an earlier process; tells whether there was one that still fits. */
   async restore(): Promise<boolean> {
-    const stored = await this.#store?.get(this.#key);
-    const plan = stored === undefined ? undefined : (JSON.parse(stored) as StoredPlan);
+    const plan = planOf(await this.#store?.get(this.#key));
     if (plan?.generation !== this.#file.generation) return false;
     this.#ranges = plan.ranges;
     this.#savedBytes = this.receivedBytes;
@@ -77,5 +76,14 @@ export class DownloadPlan {
 
   async forget(): Promise<void> {
     await this.#store?.delete(this.#key);
+  }
+}
+
+/** What cannot be read any more is no plan. */
+function planOf(stored = "null"): StoredPlan | null {
+  try {
+    return JSON.parse(stored) as StoredPlan | null;
+  } catch {
+    return null;
   }
 }

@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
 
 import { StreamingError } from "../errors.js";
+import { answerOf } from "./answer-of.js";
 import { cancelledBy } from "./cancelled-by.js";
 import { DownloadPlan, type PlannedRange } from "./download-plan.js";
-import { download } from "./download.js";
+import { openDownload } from "./download.js";
 import { DOWNLOAD_METHOD, dataLoss } from "./download-check.js";
 import type { FilesDeps } from "./files-api.js";
 import { PartFile } from "./part-file.js";
@@ -63,7 +64,7 @@ async function untilStat(deps: FilesDeps, fileId: string, options: DownloadToOpt
   const call = { retry: false, ...(signal && { signal }), ...(headers && { headers }) } as const;
   for (;;) {
     try {
-      return await stat(deps, fileId, call);
+      return await answerOf(stat(deps, fileId, call));
     } catch (error) {
       await loop.waitAfter(error);
     }
@@ -115,7 +116,7 @@ async function fetchRange(
   onWritten: (range: PlannedRange, position: number) => Promise<void>,
 ): Promise<number> {
   if (range.position === range.end && size > 0) return 0;
-  await using chunks = download(deps, fileId, {
+  await using chunks = openDownload(deps, fileId, {
     start: range.position,
     ...(size > 0 && { end: range.end }),
     ifGenerationMatch,

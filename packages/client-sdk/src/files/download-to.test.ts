@@ -136,6 +136,16 @@ describe("a download to a path", () => {
     expect(sentBytes).toBeLessThanOrEqual(MIB - keptBytes);
   });
 
+  it("starts anew if what the store has cannot be read", async () => {
+    await using opened = openFiles();
+    const content = testBytes(10);
+    const { fileId } = opened.server.add("a", content);
+    const store = new MemoryResumeStore();
+    store.get = async () => "{";
+    await opened.files.downloadTo(fileId, destination, { resume: { store } });
+    expect((await readFile(destination)).equals(content)).toBe(true);
+  });
+
   it("keeps nothing in the store's name if the file is gone", async () => {
     await using opened = openFiles();
     const { fileId } = opened.server.add("a", testBytes(MIB));

@@ -4,9 +4,10 @@ import type { WritableStream as NodeWritableStream } from "node:stream/web";
 import { fileURLToPath } from "node:url";
 
 import { cancelledBy } from "./cancelled-by.js";
+import { checkDownloadToOptions } from "./check-file-options.js";
 import { downloadToPath } from "./download-to-path.js";
 import { DOWNLOAD_METHOD } from "./download-check.js";
-import { download } from "./download.js";
+import { openDownload } from "./download.js";
 import type { FilesDeps } from "./files-api.js";
 import { RateMeter } from "./rate-meter.js";
 import type { Download, DownloadDestination, DownloadResult, DownloadToOptions } from "./types.js";
@@ -18,6 +19,7 @@ export async function downloadTo(
   destination: DownloadDestination,
   options: DownloadToOptions = {},
 ): Promise<DownloadResult> {
+  checkDownloadToOptions(options);
   if (typeof destination === "string") return downloadToPath(deps, fileId, destination, options);
   if (destination instanceof URL) return downloadToPath(deps, fileId, fileURLToPath(destination), options);
   const writable = destination instanceof Writable ? destination : Writable.fromWeb(destination as NodeWritableStream);
@@ -31,7 +33,7 @@ async function downloadToStream(
   destination: Writable,
   { onProgress, signal, ...options }: DownloadToOptions,
 ): Promise<DownloadResult> {
-  await using chunks = download(deps, fileId, { ...options, ...(signal && { signal }) });
+  await using chunks = openDownload(deps, fileId, { ...options, ...(signal && { signal }) });
   const meter = new RateMeter(deps.clock, 0);
   const contents = contentsOf(chunks, (receivedBytes, totalBytes) =>
     onProgress?.({ receivedBytes, totalBytes, bytesPerSecond: meter.rateAt(receivedBytes) }),

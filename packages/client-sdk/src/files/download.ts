@@ -7,6 +7,7 @@ import { PullIterator } from "../rpc/pull-iterator.js";
 import { resumableStream } from "../rpc/resumable-stream.js";
 import type { ResumableStream, ServerStream, StreamEnd } from "../rpc/streams.js";
 import type { HeaderMap } from "../rpc/transport.js";
+import { checkDownloadOptions } from "./check-file-options.js";
 import { DownloadCheck } from "./download-check.js";
 import { present, toFileInfo } from "./file-info.js";
 import type { FilesDeps } from "./files-api.js";
@@ -16,6 +17,12 @@ const DEFAULT_CHUNK_BYTES = 256 * 1024;
 
 /** Streams a file or a part of it. See {@link FilesApi.download}. */
 export function download(deps: FilesDeps, fileId: string, options: DownloadOptions = {}): Download {
+  checkDownloadOptions(options);
+  return openDownload(deps, fileId, options);
+}
+
+/** The same for downloads that are part of something else, which has checked its options. */
+export function openDownload(deps: FilesDeps, fileId: string, options: DownloadOptions): Download {
   return new FileDownload(deps, fileId, options);
 }
 

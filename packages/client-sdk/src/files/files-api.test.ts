@@ -25,6 +25,20 @@ describe("files", () => {
     expect(opened.faults.started - before).toBe(1);
   });
 
+  it("can be left in the middle of a page that does not come, and listed again", async () => {
+    let isStalled = true;
+    await using opened = openFiles(() => (isStalled ? { stallAfter: { messages: 0 } } : undefined));
+    opened.server.add("a", testBytes(1));
+    const files = opened.files.list();
+    const left = files[Symbol.asyncIterator]();
+    const pending = left.next();
+    await left.return?.();
+    expect(await pending).toEqual({ done: true, value: undefined });
+    expect(opened.transport.liveCalls).toBe(0);
+    isStalled = false;
+    for (let n = 0; n < 2; n++) expect(await Array.fromAsync(files, ({ filename }) => filename)).toEqual(["a"]);
+  });
+
   it("change only in what is named", async () => {
     await using opened = openFiles();
     const { fileId } = opened.server.add("old", testBytes(1));

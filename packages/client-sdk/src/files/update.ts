@@ -1,5 +1,6 @@
 import { FileServiceDefinition, toTimestamp } from "@millrace/shared-types";
 
+import { checkUpdate } from "./check-file-options.js";
 import type { FilesDeps } from "./files-api.js";
 import { toFileInfo } from "./file-info.js";
 import type { FileChanges, FileInfo, UpdateFileOptions } from "./types.js";
@@ -22,8 +23,10 @@ export async function update(
   { rpc }: FilesDeps,
   fileId: string,
   changes: FileChanges,
-  { ifMetagenerationMatch, ...call }: UpdateFileOptions = {},
+  options: UpdateFileOptions = {},
 ): Promise<FileInfo> {
+  checkUpdate(changes, options);
+  const { ifMetagenerationMatch, ...call } = options;
   const { filename = "", contentType = "", metadata = {}, expiresAt } = changes;
   const request = {
     file: {

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 
 import {
   durationOfMs,
   FileServiceDefinition,
+  FileSpec,
   StatusCode,
   type UploadSession,
   UploadState,
@@ -11,6 +13,7 @@ import {
 import { StreamingError } from "../errors.js";
 import type { CallOptions } from "../options.js";
 import type { Rpc } from "../rpc/rpc.js";
+import { answerOf } from "./answer-of.js";
 import { present } from "./file-info.js";
 import type { ResumeStore } from "./resume-store.js";
 import type { UploadOptions } from "./types.js";
@@ -55,13 +58,13 @@ export class UploadSessionHandle {
     await this.#memory?.store.delete(this.#memory.key);
   }
 
-  /** The session of an earlier process, if it can still be continued with this content. */
+  /** The session of an earlier process, if it can still be continued and makes the file that is wanted now. */
   async #recall(call: CallOptions): Promise<UploadSession | undefined> {
     const uploadId = await this.#memory?.store.get(this.#memory.key);
     if (uploadId === undefined) return undefined;
     try {
       const session = await this.#get(uploadId, call);
-      if (session.state !== UploadState.ABORTED && this.#isOfThisUpload(session)) return session;
+      if (session.state !== UploadState.ABORTED && isDeepStrictEqual(session.spec, this.#spec())) return session;
     } catch (error) {
       if (!(StreamingError.is(error) && error.code === StatusCode.NOT_FOUND)) throw error;
     }
@@ -69,30 +72,36 @@ export class UploadSessionHandle {
     return undefined;
   }
 
-  #isOfThisUpload({ spec }: UploadSession): boolean {
-    return spec?.filename === this.#options.filename && spec.totalSize === (this.#sizeBytes ?? 0);
-  }
-
   async #create(call: CallOptions): Promise<UploadSession> {
-    const { filename, contentType, metadata, ifGenerationMatch, ttlMs } = this.#options;
-    const spec = {
-      filename,
-      contentType: contentType ?? "",
-      metadata: new Map(Object.entries(metadata ?? {})),
-      ifGenerationMatch,
-      totalSize: this.#sizeBytes ?? 0,
-      ttl: ttlMs === undefined ? undefined : durationOfMs(ttlMs),
-    };
-    const request = { spec, idempotencyKey: this.#idempotencyKey };
-    const { upload } = await this.#rpc.unary(FileServiceDefinition, createUpload, request, { ...call, retry: false });
+    const request = { spec: this.#spec(), idempotencyKey: this.#idempotencyKey };
+    const options = { ...call, retry: false } as const;
+    const { upload } = await answerOf(this.#rpc.unary(FileServiceDefinition, createUpload, request, options));
     const session = present(upload, "upload");
     await this.#memory?.store.set(this.#memory.key, session.uploadId);
     return session;
   }
 
+  #spec(): FileSpec {
+    const {
+      filename,
+      contentType = "application/octet-stream",
+      metadata = {},
+      ifGenerationMatch,
+      ttlMs,
+    } = this.#options;
+    return FileSpec.fromPartial({
+      filename,
+      contentType,
+      metadata: new Map(Object.entries(metadata)),
+      ifGenerationMatch,
+      totalSize: this.#sizeBytes ?? 0,
+      ttl: ttlMs === undefined ? undefined : durationOfMs(ttlMs),
+    });
+  }
+
   async #get(uploadId: string, call: CallOptions): Promise<UploadSession> {
     const options = { ...call, retry: false } as const;
-    const { upload } = await this.#rpc.unary(FileServiceDefinition, getUpload, { uploadId }, options);
+    const { upload } = await answerOf(this.#rpc.unary(FileServiceDefinition, getUpload, { uploadId }, options));
     return present(upload, "upload");
   }
 }

@@ -53,7 +53,9 @@ describe("the source of an upload", () => {
 
   it("refuses what is none", async () => {
     await expect(openUploadSource(5 as never, 4096)).rejects.toThrow(TypeError);
-    await expect(openUploadSource({} as never, 4096)).rejects.toThrow(TypeError);
+    for (const source of [{}, null, new ArrayBuffer(1)]) {
+      await expect(openUploadSource(source as never, 4096)).rejects.toThrow("the source is not a path");
+    }
     await expect(openUploadSource(join(directory, "none"), 4096)).rejects.toMatchObject({ code: "ENOENT" });
   });
 
@@ -80,6 +82,14 @@ describe("the source of an upload", () => {
     await using opened = openFiles();
     const upload = opened.files.upload(Readable.from(["text"]), { filename: "a" });
     await expect(upload).rejects.toThrow("yielded string");
+  });
+
+  it("fails the upload, and not the process, if a stream fails before it is read", async () => {
+    await using opened = openFiles();
+    const broken = new Readable({ read() {} });
+    const upload = opened.files.upload(broken, { filename: "a" });
+    broken.destroy(new Error("broken"));
+    await expect(upload).rejects.toThrow("broken");
   });
 
   it("destroys a stream whose upload is stopped", async () => {

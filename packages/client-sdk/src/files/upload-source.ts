@@ -40,12 +40,17 @@ export async function openUploadSource(source: UploadSource, readBytes: number):
   if (source instanceof NodeReadableStream) return streamSource(Readable.fromWeb(source));
   if (source instanceof Readable) return streamSource(source);
   if (isResumable(source)) return sourceOf(source.size, () => source.slice(0));
-  if (Symbol.asyncIterator in source) return sourceOf(undefined, () => source as AsyncIterable<Uint8Array>);
+  if (isAsyncIterable(source)) return sourceOf(undefined, () => source);
   throw new TypeError("the source is not a path, file URL, Uint8Array, Blob, stream or async iterable");
 }
 
-function isResumable(source: object): source is ResumableSource {
+function isResumable(source: unknown): source is ResumableSource {
+  if (typeof source !== "object" || source === null || source instanceof ArrayBuffer) return false;
   return "slice" in source && typeof source.slice === "function";
+}
+
+function isAsyncIterable(source: unknown): source is AsyncIterable<Uint8Array> {
+  return typeof source === "object" && source !== null && Symbol.asyncIterator in source;
 }
 
 function sourceOf(size: number | undefined, read: () => AsyncIterable<Uint8Array>): ByteSource {
@@ -53,11 +58,13 @@ function sourceOf(size: number | undefined, read: () => AsyncIterable<Uint8Array
 }
 
 function streamSource(stream: Readable, size?: number): ByteSource {
+  // It may fail before it is read: without a listener that would end the process. The read throws it.
+  stream.on("error", () => {});
   return {
     ...sourceOf(size, () => stream),
     // Destroying also ends a read that is pending, which returning from its iterator would not.
     [Symbol.asyncDispose]: async () => {
-      stream.on("error", () => {}).destroy();
+      stream.destroy();
     },
   };
 }

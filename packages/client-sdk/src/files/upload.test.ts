@@ -15,6 +15,8 @@ import { UPLOAD_WINDOW_BYTES } from "./upload-window.js";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const WRITE_FILE = methodPath(FileServiceDefinition, FileServiceDefinition.methods.writeFile);
+const CREATE_UPLOAD = methodPath(FileServiceDefinition, FileServiceDefinition.methods.createUpload);
+const GET_UPLOAD = methodPath(FileServiceDefinition, FileServiceDefinition.methods.getUpload);
 
 const sha256Of = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
@@ -125,6 +127,25 @@ describe("an upload", () => {
     await opened.files.upload(testBytes(10), { filename: "a" });
     expect(opened.server.createCalls).toBe(2);
     expect(opened.server.sessions.size).toBe(1);
+  });
+
+  it.each([CREATE_UPLOAD, GET_UPLOAD])("goes on if %s is not answered in time", async (silent) => {
+    const clock = new VirtualClock();
+    let isStalled = false;
+    const plan = ({ path }: { readonly path: string }) => {
+      if (path === WRITE_FILE && !isStalled) return { cutAfter: { messages: 1 } };
+      if (path !== silent || isStalled) return undefined;
+      isStalled = true;
+      return { stallAfter: { messages: 0 } };
+    };
+    await using opened = openFiles(plan, new FakeFileServer(), clock);
+    const upload = opened.files.upload(testBytes(MIB), { filename: "a" });
+    const advancing = (async () => {
+      while (!isStalled) await clock.untilPending(1).then(() => clock.advance(1)); // backoffs
+      await clock.advance(30_000);
+    })();
+    expect((await upload).size).toBe(MIB);
+    await advancing;
   });
 
   it("fails with the error of the source, and keeps the session", async () => {
@@ -318,6 +339,17 @@ describe("an upload with a resume store", () => {
     server.expire(await interrupted(server, store, bytes));
     await using second = openFiles({}, server);
     expect(await second.files.upload(bytes, options(store))).toMatchObject({ sha256: sha256Of(bytes) });
+  });
+
+  it("starts anew if the file is to be another one", async () => {
+    const server = new FakeFileServer();
+    server.commitEveryBytes = MIB;
+    const store = new MemoryResumeStore();
+    const bytes = testBytes(2 * MIB);
+    await interrupted(server, store, bytes);
+    await using second = openFiles({}, server);
+    const { file } = await second.files.upload(bytes, { ...options(store), metadata: { colour: "blue" } });
+    expect(file.metadata).toEqual({ colour: "blue" });
   });
 
   it("starts anew if the session is of other content", async () => {

@@ -3,6 +3,7 @@ import { FileServiceDefinition } from "@millrace/shared-types";
 import { deferred } from "../rpc/deferred.js";
 import { handled } from "../rpc/handled.js";
 import type { Rpc } from "../rpc/rpc.js";
+import { checkUploadOptions } from "./check-file-options.js";
 import type { FilesDeps } from "./files-api.js";
 import type { Upload, UploadOptions, UploadResult, UploadSource } from "./types.js";
 import { runUpload } from "./upload-run.js";
@@ -10,6 +11,7 @@ import { UploadWindow } from "./upload-window.js";
 
 /** Begins an upload at once. See {@link FilesApi.upload}. */
 export function upload(deps: FilesDeps, source: UploadSource, options: UploadOptions): Upload {
+  checkUploadOptions(options);
   return new RunningUpload(deps, source, options);
 }
 

@@ -1,9 +1,7 @@
 import { CancelledError, DeadlineExceededError, type StreamingError } from "../errors.js";
 import type { CallOptions, ClientClock } from "../options.js";
 import type { LiveCalls } from "./live-calls.js";
-
-/** The longest delay of a timer of the platform: what is above fires at once. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+import { MAX_TIMER_MS } from "./system-clock.js";
 
 /**
  * The life of one call as its caller sees it, with all its attempts: ends early by the caller's
@@ -73,6 +71,6 @@ export class CallScope {
 }
 
 function checkTimeout(name: string, ms: number | undefined): void {
-  if (ms === undefined || (ms >= 0 && ms <= MAX_TIMEOUT_MS)) return;
-  throw new RangeError(`${name} is ${String(ms)}, not between 0 and ${String(MAX_TIMEOUT_MS)} (leave it out for none)`);
+  if (ms === undefined || (ms >= 0 && ms <= MAX_TIMER_MS)) return;
+  throw new RangeError(`${name} is ${String(ms)}, not between 0 and ${String(MAX_TIMER_MS)} (leave it out for none)`);
 }

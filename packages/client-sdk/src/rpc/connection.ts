@@ -21,6 +21,11 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface DrainOptions {
+  /** In milliseconds. */
+  readonly timeoutMs?: number;
+}
+
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
 const DEFAULT_MAX_SEND_BYTES = 4_194_304;
@@ -97,10 +102,10 @@ export class Connection {
    *
    * @throws {StreamingError} what stands in the way
    */
-  async connectOnce(): Promise<void> {
+  async connectOnce(wait?: WaitOptions): Promise<void> {
     const { promise: refused, stop } = this.#firstRefusal();
     try {
-      await Promise.race([this.waitForReady(), refused]);
+      await Promise.race([this.waitForReady(wait), refused]);
     } finally {
       stop();
     }

@@ -191,6 +191,18 @@ describe("channel options", () => {
     expect(channelOptions({ target: "x:1", keepAlive: false })).toMatchObject({ "grpc.keepalive_time_ms": -1 });
   });
 
+  it("do not turn endless times into pings without a pause", () => {
+    const keepAlive = { intervalMs: Infinity, timeoutMs: 1e12 };
+    expect(channelOptions({ target: "x:1", keepAlive })).toMatchObject({
+      "grpc.keepalive_time_ms": 2_147_483_647,
+      "grpc.keepalive_timeout_ms": 2_147_483_647,
+    });
+  });
+
+  it.each([0, 65_534, 2 ** 31, 65_535.5])("refuse a receive window of %d bytes", (receiveWindowBytes) => {
+    expect(() => channelOptions({ target: "x:1", limits: { receiveWindowBytes } })).toThrow(RangeError);
+  });
+
   it.each([
     ["localhost:1", false],
     ["127.0.0.1:1", false],

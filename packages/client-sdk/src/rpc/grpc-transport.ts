@@ -9,6 +9,7 @@ import { GrpcCall } from "./grpc-call.js";
 import { fromMetadata, toMetadata } from "./grpc-metadata.js";
 import { refusedCall } from "./refused-call.js";
 import { statusOrigin } from "./status-origin.js";
+import { MAX_TIMER_MS } from "./system-clock.js";
 import { isLocalTarget } from "./target.js";
 import { CONNECT_TIMEOUT } from "./to-streaming-error.js";
 import type { CallStart, ConnectionState, Transport, TransportCall, TransportStatus } from "./transport.js";
@@ -155,7 +156,10 @@ export class GrpcTransport implements Transport {
   /** Bounds the time that a channel goes on trying: one of its attempts may hang for ever. */
   #setWatchdog(isTrying: boolean): void {
     if (isTrying) {
-      this.#watchdog ??= setTimeout(() => this.#replaceChannel(), this.#connectTimeoutMs).unref();
+      this.#watchdog ??= setTimeout(
+        () => this.#replaceChannel(),
+        Math.min(this.#connectTimeoutMs, MAX_TIMER_MS),
+      ).unref();
     } else {
       clearTimeout(this.#watchdog);
       this.#watchdog = undefined;

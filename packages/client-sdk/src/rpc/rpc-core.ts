@@ -1,3 +1,4 @@
+import { checkCallOptions } from "../check-options.js";
 import type { AuthProvider, CallOptions, ClientClock, RetryPolicy } from "../options.js";
 import type { CallCounters } from "./call-counters.js";
 import type { LiveCalls } from "./live-calls.js";
@@ -24,11 +25,19 @@ export interface RpcCore {
   readonly statuses: StatusFeed;
 }
 
-/** The options of one call over the client's defaults. */
-export function withDefaults(core: RpcCore, options: CallOptions, timeoutMs?: number): CallOptions {
-  const { defaults } = core;
+/**
+ * The options of one call over the client's defaults.
+ *
+ * @param unaryTimeoutMs default of calls with one request and one response; others have no timeout by default
+ * @throws {TypeError} for an unknown option
+ * @throws {RangeError} for a number that is none, or below 0
+ */
+export function withDefaults(core: RpcCore, options: CallOptions, unaryTimeoutMs?: number): CallOptions {
+  checkCallOptions(options);
+  const { timeoutMs, ...defaults } = core.defaults;
   return {
-    ...(timeoutMs !== undefined && { timeoutMs }),
+    // A deadline that is right for a short call would end every stream.
+    ...(unaryTimeoutMs !== undefined && { timeoutMs: timeoutMs ?? unaryTimeoutMs }),
     ...defaults,
     ...definedOf(options),
     headers: { ...defaults.headers, ...options.headers },

@@ -8,6 +8,8 @@ const MADE_HERE: readonly RegExp[] = [
   /^Received message larger than max /,
   /^Received message that decompresses to a size larger than /,
   /^Attempted to send message with a size larger than /,
+  /^Failed to decompress (?:gzip|deflate)-encoded message$/,
+  /^Failed to parse (?:DNS|ipv4|ipv6) address /,
 ];
 
 /**

@@ -1,10 +1,13 @@
 import type { ClientClock } from "../options.js";
 
-/** The real time. */
+/** The longest delay of a timer of the platform, in milliseconds: what is above fires at once. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
+
+/** The real time. Waits that are longer than a timer can be end after 24.8 days. */
 export const systemClock: ClientClock = {
   now: () => Date.now(),
   after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
+    const timer = setTimeout(callback, Math.min(delayMs, MAX_TIMER_MS));
     return () => clearTimeout(timer);
   },
 };

@@ -132,8 +132,8 @@ function isRetryable({ code, origin }: TransportStatus, details: ErrorDetails | 
   if (domain === REASON_DOMAIN && reason !== undefined && isReason(reason)) return REASONS[reason].retryable;
   if (retryAfterMs !== undefined) return true;
   switch (code) {
+    // Made here: there is no such address, or no connection any more.
     case StatusCode.UNAVAILABLE:
-      return true;
     // A server that drains resets its streams, which arrives as CANCELLED.
     case StatusCode.CANCELLED:
       return origin !== "client";

@@ -112,6 +112,16 @@ describe("CreateUpload", () => {
     await using fixture = await openFilesFixture();
     await expect(createSession(fixture.files, request)).rejects.toMatchObject({ reason });
   });
+
+  it("completes one session of known content for all who ask for it at once with one key", async () => {
+    await using fixture = await openFilesFixture();
+    const content = randomContent(1000);
+    await uploadFile(streamOf(...seedChunks("known", content)), contextOf(), fixture.files);
+    const request = { spec: { filename: "f", checksums: { sha256: sha256(content) } }, idempotencyKey: "k" };
+    const sessions = await Promise.all([1, 2, 3].map(() => createSession(fixture.files, request)));
+    expect(sessions.map(({ state }) => state)).toEqual(Array(3).fill(UploadState.COMPLETE));
+    expect(new Set(sessions.map(({ file }) => file?.fileId)).size).toBe(1);
+  });
 });
 
 describe("ListUploads", () => {

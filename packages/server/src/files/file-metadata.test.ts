@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { FileInfo, PartialMessage } from "@millrace/shared-types";
-import { FileInfo as FileInfoType } from "@millrace/shared-types";
+import { encodeMessage, FileInfo as FileInfoType, ListFilesResponse } from "@millrace/shared-types";
 
 import { deleteFile } from "./delete-file.js";
 import type { FilesDeps } from "./files-deps.js";
@@ -98,6 +98,29 @@ describe("ListFiles", () => {
     await expect(list("", nextPageToken, "bob")).rejects.toMatchObject(invalid);
     await expect(list("", nextPageToken.slice(1))).rejects.toMatchObject(invalid);
     await expect(list("", nextPageToken)).resolves.toMatchObject({ files: [{ filename: "b" }] });
+  });
+
+  it("lists files that are described at length in pages that fit into a message", async () => {
+    await using fixture = await openFilesFixture();
+    const metadata = new Map([["k", "v".repeat(8000)]]);
+    for (let index = 0; index < 150; index += 1) {
+      const spec = specOf({ filename: `f${String(index)}`, metadata });
+      await uploadFile(streamOf(chunk({ spec, content: Buffer.from("x") })), contextOf(), fixture.files);
+    }
+    const first = await listFiles({ prefix: "", pageSize: 1000, pageToken: "" }, contextOf(), fixture.files);
+    expect(encodeMessage(ListFilesResponse, first).length).toBeLessThan(1.1 * 1024 * 1024);
+    const request = { prefix: "", pageSize: 1000, pageToken: first.nextPageToken };
+    const second = await listFiles(request, contextOf(), fixture.files);
+    expect(second.nextPageToken).toBe("");
+    const names = [...first.files, ...second.files].map(({ filename }) => filename);
+    expect(new Set(names).size).toBe(150);
+    expect(names).toHaveLength(150);
+  });
+
+  it("refuses a prefix that is longer than any name", async () => {
+    await using fixture = await openFilesFixture();
+    const request = { prefix: "x".repeat(1025), pageSize: 0, pageToken: "" };
+    await expect(listFiles(request, contextOf(), fixture.files)).rejects.toMatchObject({ reason: "LIMIT_EXCEEDED" });
   });
 
   it("refuses a negative page size", async () => {

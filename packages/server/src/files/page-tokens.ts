@@ -33,12 +33,3 @@ export function pageLimit(pageSize: number): number {
   if (pageSize < 0) throw invalidField("page_size", `is ${String(pageSize)}, must not be negative`);
   return Math.min(pageSize || DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
 }
-
-/** A page of `found`, which holds one entry more if there is another page. */
-export function pageOf<T extends { readonly key: string }>(
-  found: readonly T[],
-  limit: number,
-): { readonly entries: readonly T[]; readonly nextAfter: string | undefined } {
-  const entries = found.slice(0, limit);
-  return { entries, nextAfter: found.length > limit ? entries.at(-1)?.key : undefined };
-}

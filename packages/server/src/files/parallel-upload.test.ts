@@ -2,7 +2,10 @@ import { createHash } from "node:crypto";
 
 import { describe, expect, it } from "@jest/globals";
 import type { UploadSession } from "@millrace/shared-types";
-import { CreateUploadRequest, UploadState } from "@millrace/shared-types";
+import { CreateUploadRequest, ServiceError, UploadState } from "@millrace/shared-types";
+
+import { MemoryRecordStore } from "../adapters/memory/memory-record-store.js";
+import type { Mutation } from "../ports/record-store.js";
 
 import { createUpload } from "./create-upload.js";
 import type { FilesDeps } from "./files-deps.js";
@@ -147,5 +150,31 @@ describe("a parallel upload session", () => {
       fixture.files,
     );
     expect(large.upload?.partSize).toBe(Math.ceil((16 * 2 ** 30) / 10_000));
+  });
+
+  it("goes on for the next stream after a failure to commit, though a stream of before is still there", async () => {
+    let isFull = false;
+    class FullRecords extends MemoryRecordStore {
+      override async commit(mutations: readonly Mutation[]): Promise<void> {
+        if (isFull) throw new ServiceError("QUOTA_EXCEEDED", "the disk of the server is full");
+        return super.commit(mutations);
+      }
+    }
+    await using fixture = await openFilesFixture({ ...LIMITS, records: new FullRecords() });
+    const deps = fixture.files;
+    const content = randomContent(2 * PART);
+    const uploadId = await create(deps, content.length);
+    const idle = pushStream();
+    const idling = uploadFile(idle, contextOf(), deps);
+    await idle.push(chunk({ uploadId, offset: PART, content: content.subarray(PART, PART + 100) }));
+    isFull = true;
+    const failing = chunk({ uploadId, content: content.subarray(0, 100), flush: true });
+    await expect(uploadFile(streamOf(failing), contextOf(), deps)).rejects.toMatchObject({ reason: "QUOTA_EXCEEDED" });
+    isFull = false;
+    await uploadFile(streamOf(...part(uploadId, content, 0)), contextOf(), deps);
+    void idle.push(chunk({ offset: PART + 100, content: content.subarray(PART + 100, PART + 200) }));
+    await expect(idling).rejects.toMatchObject({ reason: "QUOTA_EXCEEDED" });
+    await uploadFile(streamOf(...part(uploadId, content, 1)), contextOf(), deps);
+    expect((await finish(deps, uploadId)).file?.checksums?.sha256).toBe(sha256(content));
   });
 });

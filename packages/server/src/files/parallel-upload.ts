@@ -37,6 +37,7 @@ export class ParallelUpload {
   readonly #streams = new Set<PartStream>();
   readonly total: TotalSize;
   #upload: Versioned<UploadRecord>;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(deps: FilesDeps, upload: Versioned<UploadRecord>, staged: StagedBlob) {
     this.#deps = deps;
@@ -74,6 +75,7 @@ export class ParallelUpload {
     const part = this.#partAt(offset, content.length);
     stream.enter(part);
     await part.writing; // of this stream, or the last one of an earlier holder
+    if (this.#failure !== undefined) throw this.#failure.error;
     if (part.holder !== stream) throw uploadPreempted();
     if (offset > part.written) throw offsetMismatch(offset, coveredFrom(this.#upload.value.spans, part.start));
     const fresh = content.subarray(Math.min(content.length, part.written - offset));
@@ -107,8 +109,9 @@ export class ParallelUpload {
     return part;
   }
 
-  /** After a failure the next stream opens the session anew; those that write now fail as they go on. */
+  /** The next stream opens the session anew; those that write now hear of the failure as they go on. */
   readonly #fail = (error: unknown): never => {
+    this.#failure ??= { error };
     this.#deps.parallel.remove(this);
     throw error;
   };

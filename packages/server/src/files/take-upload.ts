@@ -23,12 +23,7 @@ export type TakenUpload =
  *
  * @throws ServiceError `RESOURCE_NOT_FOUND`, `UPLOAD_EXPIRED`
  */
-export function takeUpload(
-  deps: FilesDeps,
-  uploadId: string,
-  asker: Asker,
-  onCommit: OnCommit,
-): Promise<TakenUpload> {
+export function takeUpload(deps: FilesDeps, uploadId: string, asker: Asker, onCommit: OnCommit): Promise<TakenUpload> {
   return deps.locks.uploads.run(uploadId, async () => {
     const upload = await recoverUpload(deps, await loadUpload(deps.records, uploadId, asker));
     if (upload.value.state === "complete") {

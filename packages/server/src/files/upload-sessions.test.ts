@@ -1,6 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
 import { crc32c, UploadState } from "@millrace/shared-types";
 
+import { MemoryRecordStore } from "../adapters/memory/memory-record-store.js";
+import type { Mutation } from "../ports/record-store.js";
+import { latch } from "../testing/latch.js";
+
 import { cancelUpload } from "./cancel-upload.js";
 import {
   callOf,
@@ -254,5 +258,45 @@ describe("a sequential upload session", () => {
     expect((await sessionOf(fixture.files, uploadId)).state).toBe(UploadState.ABORTED);
     expect(await fixture.files.blobs.listStaged()).toEqual([]);
     expect((await listUploads({ pageSize: 0, pageToken: "" }, contextOf(), fixture.files)).uploads).toEqual([]);
+  });
+
+  it("is complete for a stream that comes while an earlier one publishes it", async () => {
+    const [publishing, goOn] = [latch(), latch()];
+    class SlowRecords extends MemoryRecordStore {
+      override async commit(mutations: readonly Mutation[]): Promise<void> {
+        const publishes = mutations.some(({ collection }) => collection === "files");
+        if (publishes) publishing.open();
+        if (publishes) await goOn.promise;
+        return super.commit(mutations);
+      }
+    }
+    await using fixture = await openFilesFixture({ records: new SlowRecords() });
+    const { uploadId } = await createSession(fixture.files, { spec: { filename: "f" } });
+    const last = chunk({ uploadId, content: Buffer.from("abc"), finishWrite: true });
+    const earlier = uploadFile(streamOf(last), contextOf(), fixture.files);
+    await publishing.promise;
+    const later = uploadFile(streamOf(last), contextOf(), fixture.files);
+    const finished = finishSession(fixture.files, { uploadId });
+    goOn.open();
+    const { file } = await earlier;
+    expect(file?.size).toBe(3);
+    expect(await later).toMatchObject({ file, incomplete: false });
+    expect(await finished).toMatchObject({ file });
+  });
+
+  it.each([
+    ["ends before the chunk's end", { totalSize: 15, offset: 10, content: Buffer.alloc(10) }],
+    ["ends before bytes that are there", { totalSize: 5, offset: 0, content: Buffer.alloc(3) }],
+  ])("forgets a declared size that %s, and takes the right one later", async (_, wrong) => {
+    await using fixture = await openFilesFixture();
+    const deps = fixture.files;
+    const { uploadId } = await createSession(deps, { spec: { filename: "f" } });
+    await uploadFile(streamOf(chunk({ uploadId, content: Buffer.alloc(10) })), contextOf(), deps);
+    await expect(uploadFile(streamOf(chunk({ uploadId, ...wrong })), contextOf(), deps)).rejects.toMatchObject({
+      reason: "UPLOAD_SIZE_MISMATCH",
+      metadata: { committed_size: "10" },
+    });
+    const right = chunk({ uploadId, totalSize: 20, offset: 10, content: Buffer.alloc(10), finishWrite: true });
+    expect(await uploadFile(streamOf(right), contextOf(), deps)).toMatchObject({ size: 20, incomplete: false });
   });
 });

@@ -305,7 +305,8 @@ function everyUse(staged: StagedBlob): (() => Promise<unknown>)[] {
 
 async function readAll(store: BlobStore, sha256: string, range = { start: 0, end: 1e9 }): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of store.read(sha256, range, { chunkBytes: 65_536, signal: NEVER })) pieces.push(Uint8Array.from(piece));
+  for await (const piece of store.read(sha256, range, { chunkBytes: 65_536, signal: NEVER }))
+    pieces.push(Uint8Array.from(piece));
   return Buffer.concat(pieces);
 }
 

@@ -140,6 +140,12 @@ export function describeRecordStore(name: string, makePlace: () => Promise<Recor
       }
     });
 
+    it("finds nothing under a prefix of any length", async () => {
+      await put("a", "x");
+      expect(await store.scan("things", { prefix: "a".repeat(1_000_000), limit: 10 })).toEqual([]);
+      expect(await store.scan("things", { prefix: "\u{10ffff}".repeat(1000), limit: 10 })).toEqual([]);
+    });
+
     it("finishes the commits under way when it is closed, and refuses later ones", async () => {
       const underWay = Array.from({ length: 20 }, (_, index) => put(`k${String(index)}`, "x"));
       await store[Symbol.asyncDispose]();

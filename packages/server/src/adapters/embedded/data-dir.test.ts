@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { stat } from "node:fs/promises";
+import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { describe, expect, it } from "@jest/globals";
@@ -64,5 +64,20 @@ describe("DataDir", () => {
     await once(other, "exit");
     using data = await DataDir.open(folder.path);
     expect(data.path).toBe(folder.path);
+  });
+
+  it("is taken without writing, so that a full disk does not look like another server", async () => {
+    await using folder = await openTemporaryFolder();
+    using data = await DataDir.open(folder.path);
+    expect((await readdir(data.path)).toSorted()).toEqual(["identity.json", "lock.db"]);
+    expect((await stat(join(data.path, "lock.db"))).size).toBe(0);
+  });
+
+  it("does not say that it is in use when its lock cannot be read", async () => {
+    await using folder = await openTemporaryFolder();
+    await writeFile(join(folder.path, "lock.db"), "not a database".repeat(100));
+    const refused = await DataDir.open(folder.path).catch((error: unknown) => error);
+    expect(refused).not.toBeInstanceOf(DataDirInUseError);
+    expect(refused).toMatchObject({ message: "file is not a database" });
   });
 });

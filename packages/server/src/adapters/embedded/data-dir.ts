@@ -14,6 +14,9 @@ export interface DataIdentity {
   readonly tokenSecret: Uint8Array;
 }
 
+/** Result code of SQLite, https://sqlite.org/rescode.html#busy. */
+const SQLITE_BUSY = 5;
+
 /** Another server uses the folder. */
 export class DataDirInUseError extends Error {
   override readonly name = "DataDirInUseError";
@@ -63,12 +66,20 @@ async function takeLock(folder: string): Promise<DatabaseSync> {
   await (await open(path, "a", 0o600)).close();
   const lock = new DatabaseSync(path, { timeout: 0 });
   try {
-    lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    // The journal in memory: nothing is ever written, and a full disk does not keep the lock from us.
+    lock.exec("PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
     return lock;
   } catch (error) {
     lock.close();
+    if (!isBusy(error)) throw error;
     throw new DataDirInUseError(`another server uses the data directory ${folder}`, { cause: error });
   }
+}
+
+function isBusy(error: unknown): boolean {
+  return (
+    typeof error === "object" && error !== null && "errcode" in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY
+  );
 }
 
 async function identityOf(path: string): Promise<DataIdentity> {

@@ -69,7 +69,12 @@ function readWindow(
   spare: Buffer | undefined,
 ): Window {
   const length = Math.min(windowBytes, footer.size - start);
-  const window: Window = { start, length, content: readBlocks(file, footer, start, bufferOf(length, spare)), isRead: false };
+  const window: Window = {
+    start,
+    length,
+    content: readBlocks(file, footer, start, bufferOf(length, spare)),
+    isRead: false,
+  };
   const onRead = (): void => void (window.isRead = true);
   window.content.then(onRead, onRead);
   return window;

@@ -110,11 +110,11 @@ function scanRecords({ collection, options }: { collection: string; options: Sca
 
 /** The smallest string above all that start with `prefix`, in the order of UTF-8; `undefined` if there is none. */
 function afterPrefix(prefix: string): string | undefined {
-  const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0);
-  while (points.at(-1) === 0x10ffff) points.pop();
-  const last = points.pop();
+  const characters = Array.from(prefix);
+  while (characters.at(-1) === "\u{10ffff}") characters.pop();
+  const last = characters.pop()?.codePointAt(0);
   if (last === undefined) return undefined;
-  return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1);
+  return characters.join("") + String.fromCodePoint(last === 0xd7ff ? 0xe000 : last + 1);
 }
 
 function enqueue(id: number, { mutations }: Commit): void {

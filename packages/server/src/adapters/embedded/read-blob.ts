@@ -13,7 +13,7 @@ export interface ReadBlobOptions {
 }
 
 /** The first window holds a chunk; each time the reader had to wait for the disk the next one is twice as large, up to this. */
-const MAX_WINDOW_BYTES = 1024 * 1024;
+const MAX_WINDOW_BYTES = 256 * 1024;
 
 /** Whole blocks that are being read, or were. */
 interface Window {
@@ -29,7 +29,7 @@ interface Window {
  * until the next one is asked for: two buffers take turns, because memory that is given back and
  * taken anew for every window costs more than the reading. Holds the
  * window that is being yielded and the one that is read ahead. A reader slower than the disk costs
- * twice `chunkBytes`, rounded up to whole blocks; a faster one at most 2 MiB. Does not close `file`.
+ * twice `chunkBytes`, rounded up to whole blocks; a faster one at most 512 KiB. Does not close `file`.
  */
 export async function* readBlob(
   file: FileHandle,
@@ -46,7 +46,9 @@ export async function* readBlob(
   try {
     while (ahead !== undefined) {
       const window = ahead;
-      if (!window.isRead) windowBytes = Math.max(windowBytes, Math.min(2 * windowBytes, MAX_WINDOW_BYTES));
+      if (!window.isRead && spare !== undefined) {
+        windowBytes = Math.max(windowBytes, Math.min(2 * windowBytes, MAX_WINDOW_BYTES));
+      }
       const content = await window.content;
       ahead = readAt(window.start + window.length);
       const last = Math.min(end - window.start, window.length);

@@ -29,7 +29,7 @@ describe("files", () => {
     let isStalled = true;
     await using opened = openFiles(() => (isStalled ? { stallAfter: { messages: 0 } } : undefined));
     opened.server.add("a", testBytes(1));
-    const files = opened.files.list();
+    const files = opened.files.list({ pageSize: 3 });
     const left = files[Symbol.asyncIterator]();
     const pending = left.next();
     await left.return?.();

@@ -77,7 +77,7 @@ function filesOptions(
 /** The domains that are not built yet answer UNIMPLEMENTED. */
 function builtInServices(clusterId: string, files: FilesDeps, options: ServerOptions): readonly BoundService[] {
   const { maxMessageBytes = DEFAULT_LIMITS.maxMessageBytes } = options.limits ?? {};
-  const limits: Limits = { ...files.limits, maxMessageBytes };
+  const limits: Limits = { ...DEFAULT_LIMITS, ...files.limits, maxMessageBytes };
   return [
     partialService(StreamingServiceDefinition, fileStreams(files)),
     partialService(StreamServiceDefinition, {}),

@@ -1,8 +1,10 @@
 export * from "#gen/streaming/v1/batch.js";
 export * from "#gen/streaming/v1/chat.js";
+export * from "#gen/streaming/v1/chat_service.js";
 export * from "#gen/streaming/v1/common.js";
 export * from "#gen/streaming/v1/dataset.js";
 export * from "#gen/streaming/v1/event.js";
+export * from "#gen/streaming/v1/event_service.js";
 export * from "#gen/streaming/v1/file.js";
 export * from "#gen/streaming/v1/file_service.js";
 export * from "#gen/streaming/v1/info_service.js";
@@ -24,7 +26,7 @@ export {
 
 export * from "./checksum.js";
 export * from "./codec/codec.js";
-export type { EncodedMessage } from "./codec/encoded-message.js";
+export { type EncodedMessage, EncodedMessages } from "./codec/encoded-message.js";
 export * from "./limits.js";
 export * from "./reasons.js";
 export * from "./service-definition.js";

@@ -14,6 +14,14 @@ export interface Limits {
   readonly uploadTtlMs: number;
   /** Smallest part of a parallel upload, in bytes: what a client asks for is rounded up to it. */
   readonly minPartBytes: number;
+  /** A stored event, in bytes. A larger one is LIMIT_EXCEEDED. */
+  readonly maxEventBytes: number;
+  /** A filter, in characters. A longer one is INVALID_FILTER. */
+  readonly maxFilterChars: number;
+  /** `ChatMessage.content`, in bytes. A longer one is LIMIT_EXCEEDED. */
+  readonly maxChatMessageBytes: number;
+  /** Chat messages of one user in a second, in the long run. More are RATE_LIMITED, or read later. */
+  readonly maxChatMessagesPerSecond: number;
 }
 
 /** What a server accepts unless it is configured otherwise. */
@@ -23,6 +31,10 @@ export const DEFAULT_LIMITS: Limits = {
   maxFileBytes: 16 * GIB,
   uploadTtlMs: 24 * 60 * 60 * 1000,
   minPartBytes: 1 * MIB,
+  maxEventBytes: 1 * MIB,
+  maxFilterChars: 4096,
+  maxChatMessageBytes: 16 * KIB,
+  maxChatMessagesPerSecond: 10,
 };
 
 /** The chunk size that suits most networks, of downloads and of the SDK's uploads, in bytes. */
@@ -66,3 +78,28 @@ export const MAX_MESSAGE_ELEMENTS = 100_000;
 
 /** Messages inside of messages: deeper is MALFORMED_MESSAGE. */
 export const MAX_MESSAGE_DEPTH = 100;
+
+/** Events of one publication. */
+export const MAX_PUBLISH_EVENTS = 1000;
+
+/** All events of one publication, in bytes: a reader gets them in one message. */
+export const MAX_PUBLISH_BYTES: number = 3 * MIB;
+
+/** An event's id, key or source, and each key of its attributes, in bytes of UTF-8. */
+export const MAX_EVENT_NAME_BYTES = 255;
+
+/** Attributes of an event: entries. */
+export const MAX_EVENT_ATTRIBUTES = 64;
+
+/** Attributes of an event: bytes of UTF-8 of all keys and values. */
+export const MAX_EVENT_ATTRIBUTE_BYTES: number = 16 * KIB;
+
+/** Types, or streams, that one watch can name. */
+export const MAX_WATCH_PATTERNS = 128;
+
+/** Events of one message of a batched watch or read: when the request does not say, and at most. */
+export const DEFAULT_BATCH_EVENTS = 500;
+export const MAX_BATCH_EVENTS = 5000;
+
+/** The room of those who name none. */
+export const DEFAULT_CHAT_ROOM = "general";

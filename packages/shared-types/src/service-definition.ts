@@ -1,5 +1,7 @@
 import type { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
+import type { EncodedMessages } from "./codec/encoded-message.js";
+
 /** What ts-proto generates for a message: how to read it, write it and complete it. */
 export interface MessageType<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
@@ -62,11 +64,11 @@ export type ResponseOf<M> = M extends { readonly responseType: MessageType<infer
 
 /** The function that serves one RPC: its shape follows from the RPC's kind. */
 export type MethodHandler<M, Context> = M extends { readonly requestStream: true; readonly responseStream: true }
-  ? (requests: AsyncIterable<RequestOf<M>>, context: Context) => AsyncIterable<ResponseOf<M>>
+  ? (requests: AsyncIterable<RequestOf<M>>, context: Context) => AsyncIterable<ResponseOf<M> | EncodedMessages>
   : M extends { readonly requestStream: true }
     ? (requests: AsyncIterable<RequestOf<M>>, context: Context) => Promise<ResponseOf<M>>
     : M extends { readonly responseStream: true }
-      ? (request: RequestOf<M>, context: Context) => AsyncIterable<ResponseOf<M>>
+      ? (request: RequestOf<M>, context: Context) => AsyncIterable<ResponseOf<M> | EncodedMessages>
       : (request: RequestOf<M>, context: Context) => Promise<ResponseOf<M>>;
 
 /** All handlers of a service: a forgotten RPC is a compile error. */

@@ -3,22 +3,342 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { Status, StreamControl } from "./common.js";
 
-/** ChatMessage is a message of a chat room, in both directions. */
+/** ChatMessageKind says what a message is. */
+export const ChatMessageKind = {
+  /** UNSPECIFIED - Same as TEXT. */
+  UNSPECIFIED: 0,
+  /** TEXT - A text. */
+  TEXT: 1,
+  /** EDIT - Replaces the content of target_message_id. */
+  EDIT: 2,
+  /** REDACT - Removes the content of target_message_id. */
+  REDACT: 3,
+  /** REACTION - Adds or, if metadata["remove"] is "true", removes a reaction. */
+  REACTION: 4,
+  /** SYSTEM - Written by the server. */
+  SYSTEM: 5,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ChatMessageKind = typeof ChatMessageKind[keyof typeof ChatMessageKind];
+
+export namespace ChatMessageKind {
+  export type UNSPECIFIED = typeof ChatMessageKind.UNSPECIFIED;
+  export type TEXT = typeof ChatMessageKind.TEXT;
+  export type EDIT = typeof ChatMessageKind.EDIT;
+  export type REDACT = typeof ChatMessageKind.REDACT;
+  export type REACTION = typeof ChatMessageKind.REACTION;
+  export type SYSTEM = typeof ChatMessageKind.SYSTEM;
+  export type UNRECOGNIZED = typeof ChatMessageKind.UNRECOGNIZED;
+}
+
+export function chatMessageKindFromJSON(object: any): ChatMessageKind {
+  switch (object) {
+    case 0:
+    case "CHAT_MESSAGE_KIND_UNSPECIFIED":
+      return ChatMessageKind.UNSPECIFIED;
+    case 1:
+    case "CHAT_MESSAGE_KIND_TEXT":
+      return ChatMessageKind.TEXT;
+    case 2:
+    case "CHAT_MESSAGE_KIND_EDIT":
+      return ChatMessageKind.EDIT;
+    case 3:
+    case "CHAT_MESSAGE_KIND_REDACT":
+      return ChatMessageKind.REDACT;
+    case 4:
+    case "CHAT_MESSAGE_KIND_REACTION":
+      return ChatMessageKind.REACTION;
+    case 5:
+    case "CHAT_MESSAGE_KIND_SYSTEM":
+      return ChatMessageKind.SYSTEM;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ChatMessageKind.UNRECOGNIZED;
+  }
+}
+
+export function chatMessageKindToJSON(object: ChatMessageKind): string {
+  switch (object) {
+    case ChatMessageKind.UNSPECIFIED:
+      return "CHAT_MESSAGE_KIND_UNSPECIFIED";
+    case ChatMessageKind.TEXT:
+      return "CHAT_MESSAGE_KIND_TEXT";
+    case ChatMessageKind.EDIT:
+      return "CHAT_MESSAGE_KIND_EDIT";
+    case ChatMessageKind.REDACT:
+      return "CHAT_MESSAGE_KIND_REDACT";
+    case ChatMessageKind.REACTION:
+      return "CHAT_MESSAGE_KIND_REACTION";
+    case ChatMessageKind.SYSTEM:
+      return "CHAT_MESSAGE_KIND_SYSTEM";
+    case ChatMessageKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/**
+ * ChatMessage is everything that goes over a chat stream, in both directions.
+ *
+ * A message with only the seed's fields is a text for a room. A client that
+ * wants more sends a message with control.open first; without it the server
+ * sends texts and nothing else.
+ */
 export interface ChatMessage {
-  /** Author; set by the server. */
+  /**
+   * Author. The server sets it from the caller's credentials and ignores what
+   * a client writes here.
+   */
   userId: string;
-  /** Room. */
+  /** Room. Empty means the server's default room ("general"). */
   roomId: string;
-  /** Text. */
+  /** Text; at most 16 KiB. */
   content: string;
-  /** When the server accepted it. */
-  timestamp: Timestamp | undefined;
+  /** When the server accepted it; ignored from clients. */
+  timestamp:
+    | Timestamp
+    | undefined;
+  /** Identifier, made by the server. */
+  messageId: string;
+  /**
+   * Position in its room: 1, 2, 3... without holes. All members see the same
+   * order.
+   */
+  sequence: number;
+  /**
+   * Made by the client: a second message with it from the same user in the
+   * same room within 24 h is the same message.
+   */
+  clientMessageId: string;
+  /** What content is about. TEXT if unset. */
+  kind: ChatMessageKind;
+  /** message_id of the message that this one answers, edits or redacts. */
+  targetMessageId: string;
+  /** Free metadata: at most 32 entries, 4 KiB in all. */
+  metadata: Map<string, string>;
+  /** Media type of content; "text/plain" if unset. */
+  contentType: string;
+  /** When it was last edited. */
+  editTime:
+    | Timestamp
+    | undefined;
+  /** Content was removed. */
+  redacted: boolean;
+  /** file_id of attached files; at most 10. */
+  attachments: string[];
+  /** Replaces the message in messages about the stream. */
+  control: ChatControl | undefined;
+}
+
+export interface ChatMessage_MetadataEntry {
+  key: string;
+  value: string;
+}
+
+/** ChatControl is a message about a chat stream. */
+export interface ChatControl {
+  /** Which. */
+  kind:
+    | //
+    /** Client, first message: what it wants to receive. */
+    { $case: "open"; value: ChatOpen }
+    | //
+    /** Client: join a room, optionally from a position. */
+    { $case: "join"; value: ChatJoin }
+    | //
+    /** Client: leave a room. */
+    { $case: "leave"; value: ChatLeave }
+    | //
+    /** Client: I am typing. Server: someone is. Not stored. */
+    { $case: "typing"; value: ChatTyping }
+    | //
+    /** Client: read up to here. Server: someone has. */
+    { $case: "receipt"; value: ChatReceipt }
+    | //
+    /** Server: joined; history follows. */
+    { $case: "joined"; value: ChatJoined }
+    | //
+    /** Server: presence of a user changed. */
+    { $case: "presence"; value: ChatPresence }
+    | //
+    /** Server: a client's message was stored. */
+    { $case: "ack"; value: ChatAck }
+    | //
+    /** Server: a client's message was refused; the stream goes on. */
+    { $case: "error"; value: ChatError }
+    | //
+    /** Server: heartbeats, gaps, draining. */
+    { $case: "stream"; value: StreamControl }
+    | undefined;
+}
+
+/** ChatOpen says what a client wants to receive. */
+export interface ChatOpen {
+  /** Acknowledge each message with ChatAck or ChatError. */
+  acks: boolean;
+  /** Send presence of the rooms' members. */
+  presence: boolean;
+  /** Send typing notices. */
+  typing: boolean;
+  /** Send receipts. */
+  receipts: boolean;
+  /** Do not send me my own messages back. */
+  noEcho: boolean;
+  /** Heartbeat interval when idle; 0 means none. */
+  heartbeatInterval:
+    | Duration
+    | undefined;
+  /** Do not join the default room. */
+  noDefaultRoom: boolean;
+}
+
+/** ChatJoin joins a room. */
+export interface ChatJoin {
+  /**
+   * Send stored messages after this sequence, then live ones, without a hole.
+   * Unset: none but history_limit.
+   */
+  afterSequence?:
+    | number
+    | undefined;
+  /** Epoch that after_sequence belongs to. */
+  epoch: string;
+  /**
+   * Send at most this many of the newest stored messages; default 0, or 1000
+   * with after_sequence; at most 1000.
+   */
+  historyLimit: number;
+}
+
+/** ChatLeave leaves a room. */
+export interface ChatLeave {
+}
+
+/** ChatTyping is a typing notice. */
+export interface ChatTyping {
+  /** Off means "no longer". */
+  active: boolean;
+}
+
+/** ChatReceipt says up to where someone has read. */
+export interface ChatReceipt {
+  /** Position in the room. */
+  sequence: number;
+}
+
+/** ChatJoined confirms a join. Stored messages, if any, follow it. */
+export interface ChatJoined {
+  /** Changes when the room's history is rebuilt. */
+  epoch: string;
+  /** Newest position in the room. */
+  lastSequence: number;
+  /** Oldest stored position in the room. */
+  firstSequence: number;
+  /**
+   * All messages after after_sequence will be sent. If not, some are no longer
+   * stored or exceed history_limit: use ChatService.ListMessages.
+   */
+  recovered: boolean;
+  /** Users in the room now; only if presence was asked for. */
+  members: ChatMember[];
+}
+
+/** ChatPresence is a change of presence. */
+export interface ChatPresence {
+  /** The user. */
+  member:
+    | ChatMember
+    | undefined;
+  /** Came (first stream) or went (last stream, after a grace of 5 s). */
+  online: boolean;
+}
+
+/** ChatMember is a user in a room. */
+export interface ChatMember {
+  /** The user. */
+  userId: string;
+  /** Number of the user's streams in the room. */
+  connections: number;
+  /** Since when. */
+  onlineSince:
+    | Timestamp
+    | undefined;
+  /** Read up to here. */
+  readSequence: number;
+}
+
+/** ChatAck confirms a stored message. */
+export interface ChatAck {
+  /** Of the client's message. */
+  clientMessageId: string;
+  /** Identifier. */
+  messageId: string;
+  /** Position. */
+  sequence: number;
+  /** It had been stored before. */
+  duplicate: boolean;
+}
+
+/** ChatError refuses a message or a join. */
+export interface ChatError {
+  /** Of the client's message. */
+  clientMessageId: string;
+  /** Why. */
+  status: Status | undefined;
+}
+
+/** ChatRoom is a room. */
+export interface ChatRoom {
+  /** Identifier: 1 to 128 of A-Z, a-z, 0-9, "-", "_", ".", ":". */
+  roomId: string;
+  /** Display name. */
+  displayName: string;
+  /** Anyone may join; otherwise only members. */
+  open: boolean;
+  /** Members of a closed room. */
+  memberIds: string[];
+  /** Who made it. */
+  ownerId: string;
+  /** When. */
+  createTime:
+    | Timestamp
+    | undefined;
+  /** Newest position. */
+  lastSequence: number;
+  /** Oldest stored position. */
+  firstSequence: number;
+  /** How long messages are kept; unset means forever. */
+  retention:
+    | Duration
+    | undefined;
+  /** Changes when the room's history is rebuilt. */
+  epoch: string;
 }
 
 function createBaseChatMessage(): ChatMessage {
-  return { userId: "", roomId: "", content: "", timestamp: undefined };
+  return {
+    userId: "",
+    roomId: "",
+    content: "",
+    timestamp: undefined,
+    messageId: "",
+    sequence: 0,
+    clientMessageId: "",
+    kind: 0,
+    targetMessageId: "",
+    metadata: new Map(),
+    contentType: "",
+    editTime: undefined,
+    redacted: false,
+    attachments: [],
+    control: undefined,
+  };
 }
 
 export const ChatMessage: MessageFns<ChatMessage> = {
@@ -34,6 +354,39 @@ export const ChatMessage: MessageFns<ChatMessage> = {
     }
     if (message.timestamp !== undefined) {
       Timestamp.encode(message.timestamp, writer.uint32(34).fork()).join();
+    }
+    if (message.messageId !== "") {
+      writer.uint32(42).string(message.messageId);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(48).int64(message.sequence);
+    }
+    if (message.clientMessageId !== "") {
+      writer.uint32(58).string(message.clientMessageId);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(64).int32(message.kind);
+    }
+    if (message.targetMessageId !== "") {
+      writer.uint32(74).string(message.targetMessageId);
+    }
+    message.metadata.forEach((value, key) => {
+      ChatMessage_MetadataEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
+    });
+    if (message.contentType !== "") {
+      writer.uint32(90).string(message.contentType);
+    }
+    if (message.editTime !== undefined) {
+      Timestamp.encode(message.editTime, writer.uint32(98).fork()).join();
+    }
+    if (message.redacted !== false) {
+      writer.uint32(104).bool(message.redacted);
+    }
+    for (const v of message.attachments) {
+      writer.uint32(114).string(v!);
+    }
+    if (message.control !== undefined) {
+      ChatControl.encode(message.control, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -83,6 +436,97 @@ export const ChatMessage: MessageFns<ChatMessage> = {
             message.timestamp = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.clientMessageId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.targetMessageId = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            const entry10 = ChatMessage_MetadataEntry.decode(reader, reader.uint32());
+            if (entry10.value !== undefined) {
+              message.metadata.set(entry10.key, entry10.value);
+            }
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.editTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.redacted = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.attachments.push(reader.string());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.control = ChatControl.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -109,6 +553,47 @@ export const ChatMessage: MessageFns<ChatMessage> = {
         : "",
       content: isSet(object.content) ? globalThis.String(object.content) : "",
       timestamp: isSet(object.timestamp) ? fromJsonTimestamp(object.timestamp) : undefined,
+      messageId: isSet(object.messageId)
+        ? globalThis.String(object.messageId)
+        : isSet(object.message_id)
+        ? globalThis.String(object.message_id)
+        : "",
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      clientMessageId: isSet(object.clientMessageId)
+        ? globalThis.String(object.clientMessageId)
+        : isSet(object.client_message_id)
+        ? globalThis.String(object.client_message_id)
+        : "",
+      kind: isSet(object.kind) ? chatMessageKindFromJSON(object.kind) : 0,
+      targetMessageId: isSet(object.targetMessageId)
+        ? globalThis.String(object.targetMessageId)
+        : isSet(object.target_message_id)
+        ? globalThis.String(object.target_message_id)
+        : "",
+      metadata: isObject(object.metadata)
+        ? (globalThis.Object.entries(object.metadata) as [string, any][]).reduce(
+          (acc: Map<string, string>, [key, value]: [string, any]) => {
+            acc.set(key, globalThis.String(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+      contentType: isSet(object.contentType)
+        ? globalThis.String(object.contentType)
+        : isSet(object.content_type)
+        ? globalThis.String(object.content_type)
+        : "",
+      editTime: isSet(object.editTime)
+        ? fromJsonTimestamp(object.editTime)
+        : isSet(object.edit_time)
+        ? fromJsonTimestamp(object.edit_time)
+        : undefined,
+      redacted: isSet(object.redacted) ? globalThis.Boolean(object.redacted) : false,
+      attachments: globalThis.Array.isArray(object?.attachments)
+        ? object.attachments.map((e: any) => globalThis.String(e))
+        : [],
+      control: isSet(object.control) ? ChatControl.fromJSON(object.control) : undefined,
     };
   },
 
@@ -126,6 +611,42 @@ export const ChatMessage: MessageFns<ChatMessage> = {
     if (message.timestamp !== undefined) {
       obj.timestamp = fromTimestamp(message.timestamp).toISOString();
     }
+    if (message.messageId !== "") {
+      obj.messageId = message.messageId;
+    }
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.clientMessageId !== "") {
+      obj.clientMessageId = message.clientMessageId;
+    }
+    if (message.kind !== 0) {
+      obj.kind = chatMessageKindToJSON(message.kind);
+    }
+    if (message.targetMessageId !== "") {
+      obj.targetMessageId = message.targetMessageId;
+    }
+    if (message.metadata?.size) {
+      obj.metadata = {};
+      message.metadata.forEach((v, k) => {
+        obj.metadata[k] = v;
+      });
+    }
+    if (message.contentType !== "") {
+      obj.contentType = message.contentType;
+    }
+    if (message.editTime !== undefined) {
+      obj.editTime = fromTimestamp(message.editTime).toISOString();
+    }
+    if (message.redacted !== false) {
+      obj.redacted = message.redacted;
+    }
+    if (message.attachments?.length) {
+      obj.attachments = message.attachments;
+    }
+    if (message.control !== undefined) {
+      obj.control = ChatControl.toJSON(message.control);
+    }
     return obj;
   },
 
@@ -140,6 +661,1696 @@ export const ChatMessage: MessageFns<ChatMessage> = {
     message.timestamp = (object.timestamp !== undefined && object.timestamp !== null)
       ? Timestamp.fromPartial(object.timestamp)
       : undefined;
+    message.messageId = object.messageId ?? "";
+    message.sequence = object.sequence ?? 0;
+    message.clientMessageId = object.clientMessageId ?? "";
+    message.kind = object.kind ?? 0;
+    message.targetMessageId = object.targetMessageId ?? "";
+    message.metadata = (() => {
+      const m = new Map();
+      (object.metadata as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    message.contentType = object.contentType ?? "";
+    message.editTime = (object.editTime !== undefined && object.editTime !== null)
+      ? Timestamp.fromPartial(object.editTime)
+      : undefined;
+    message.redacted = object.redacted ?? false;
+    message.attachments = object.attachments?.map((e) => e) || [];
+    message.control = (object.control !== undefined && object.control !== null)
+      ? ChatControl.fromPartial(object.control)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseChatMessage_MetadataEntry(): ChatMessage_MetadataEntry {
+  return { key: "", value: "" };
+}
+
+export const ChatMessage_MetadataEntry: MessageFns<ChatMessage_MetadataEntry> = {
+  encode(message: ChatMessage_MetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatMessage_MetadataEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatMessage_MetadataEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChatMessage_MetadataEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: ChatMessage_MetadataEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatMessage_MetadataEntry>): ChatMessage_MetadataEntry {
+    return ChatMessage_MetadataEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChatMessage_MetadataEntry>): ChatMessage_MetadataEntry {
+    const message = createBaseChatMessage_MetadataEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseChatControl(): ChatControl {
+  return { kind: undefined };
+}
+
+export const ChatControl: MessageFns<ChatControl> = {
+  encode(message: ChatControl, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "open":
+        ChatOpen.encode(message.kind.value, writer.uint32(10).fork()).join();
+        break;
+      case "join":
+        ChatJoin.encode(message.kind.value, writer.uint32(18).fork()).join();
+        break;
+      case "leave":
+        ChatLeave.encode(message.kind.value, writer.uint32(26).fork()).join();
+        break;
+      case "typing":
+        ChatTyping.encode(message.kind.value, writer.uint32(34).fork()).join();
+        break;
+      case "receipt":
+        ChatReceipt.encode(message.kind.value, writer.uint32(42).fork()).join();
+        break;
+      case "joined":
+        ChatJoined.encode(message.kind.value, writer.uint32(50).fork()).join();
+        break;
+      case "presence":
+        ChatPresence.encode(message.kind.value, writer.uint32(58).fork()).join();
+        break;
+      case "ack":
+        ChatAck.encode(message.kind.value, writer.uint32(66).fork()).join();
+        break;
+      case "error":
+        ChatError.encode(message.kind.value, writer.uint32(74).fork()).join();
+        break;
+      case "stream":
+        StreamControl.encode(message.kind.value, writer.uint32(82).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatControl {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatControl();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = { $case: "open", value: ChatOpen.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = { $case: "join", value: ChatJoin.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = { $case: "leave", value: ChatLeave.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = { $case: "typing", value: ChatTyping.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.kind = { $case: "receipt", value: ChatReceipt.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.kind = { $case: "joined", value: ChatJoined.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.kind = { $case: "presence", value: ChatPresence.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.kind = { $case: "ack", value: ChatAck.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.kind = { $case: "error", value: ChatError.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.kind = { $case: "stream", value: StreamControl.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChatControl {
+    return {
+      kind: isSet(object.open)
+        ? { $case: "open", value: ChatOpen.fromJSON(object.open) }
+        : isSet(object.join)
+        ? { $case: "join", value: ChatJoin.fromJSON(object.join) }
+        : isSet(object.leave)
+        ? { $case: "leave", value: ChatLeave.fromJSON(object.leave) }
+        : isSet(object.typing)
+        ? { $case: "typing", value: ChatTyping.fromJSON(object.typing) }
+        : isSet(object.receipt)
+        ? { $case: "receipt", value: ChatReceipt.fromJSON(object.receipt) }
+        : isSet(object.joined)
+        ? { $case: "joined", value: ChatJoined.fromJSON(object.joined) }
+        : isSet(object.presence)
+        ? { $case: "presence", value: ChatPresence.fromJSON(object.presence) }
+        : isSet(object.ack)
+        ? { $case: "ack", value: ChatAck.fromJSON(object.ack) }
+        : isSet(object.error)
+        ? { $case: "error", value: ChatError.fromJSON(object.error) }
+        : isSet(object.stream)
+        ? { $case: "stream", value: StreamControl.fromJSON(object.stream) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: ChatControl): unknown {
+    const obj: any = {};
+    if (message.kind?.$case === "open") {
+      obj.open = ChatOpen.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "join") {
+      obj.join = ChatJoin.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "leave") {
+      obj.leave = ChatLeave.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "typing") {
+      obj.typing = ChatTyping.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "receipt") {
+      obj.receipt = ChatReceipt.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "joined") {
+      obj.joined = ChatJoined.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "presence") {
+      obj.presence = ChatPresence.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "ack") {
+      obj.ack = ChatAck.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "error") {
+      obj.error = ChatError.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "stream") {
+      obj.stream = StreamControl.toJSON(message.kind.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatControl>): ChatControl {
+    return ChatControl.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChatControl>): ChatControl {
+    const message = createBaseChatControl();
+    switch (object.kind?.$case) {
+      case "open": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "open", value: ChatOpen.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "join": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "join", value: ChatJoin.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "leave": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "leave", value: ChatLeave.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "typing": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "typing", value: ChatTyping.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "receipt": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "receipt", value: ChatReceipt.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "joined": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "joined", value: ChatJoined.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "presence": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "presence", value: ChatPresence.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "ack": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "ack", value: ChatAck.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "error": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "error", value: ChatError.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "stream": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "stream", value: StreamControl.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseChatOpen(): ChatOpen {
+  return {
+    acks: false,
+    presence: false,
+    typing: false,
+    receipts: false,
+    noEcho: false,
+    heartbeatInterval: undefined,
+    noDefaultRoom: false,
+  };
+}
+
+export const ChatOpen: MessageFns<ChatOpen> = {
+  encode(message: ChatOpen, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.acks !== false) {
+      writer.uint32(8).bool(message.acks);
+    }
+    if (message.presence !== false) {
+      writer.uint32(16).bool(message.presence);
+    }
+    if (message.typing !== false) {
+      writer.uint32(24).bool(message.typing);
+    }
+    if (message.receipts !== false) {
+      writer.uint32(32).bool(message.receipts);
+    }
+    if (message.noEcho !== false) {
+      writer.uint32(40).bool(message.noEcho);
+    }
+    if (message.heartbeatInterval !== undefined) {
+      Duration.encode(message.heartbeatInterval, writer.uint32(50).fork()).join();
+    }
+    if (message.noDefaultRoom !== false) {
+      writer.uint32(56).bool(message.noDefaultRoom);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatOpen {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatOpen();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.acks = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.presence = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.typing = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.receipts = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.noEcho = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.heartbeatInterval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.noDefaultRoom = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChatOpen {
+    return {
+      acks: isSet(object.acks) ? globalThis.Boolean(object.acks) : false,
+      presence: isSet(object.presence) ? globalThis.Boolean(object.presence) : false,
+      typing: isSet(object.typing) ? globalThis.Boolean(object.typing) : false,
+      receipts: isSet(object.receipts) ? globalThis.Boolean(object.receipts) : false,
+      noEcho: isSet(object.noEcho)
+        ? globalThis.Boolean(object.noEcho)
+        : isSet(object.no_echo)
+        ? globalThis.Boolean(object.no_echo)
+        : false,
+      heartbeatInterval: isSet(object.heartbeatInterval)
+        ? Duration.fromJSON(object.heartbeatInterval)
+        : isSet(object.heartbeat_interval)
+        ? Duration.fromJSON(object.heartbeat_interval)
+        : undefined,
+      noDefaultRoom: isSet(object.noDefaultRoom)
+        ? globalThis.Boolean(object.noDefaultRoom)
+        : isSet(object.no_default_room)
+        ? globalThis.Boolean(object.no_default_room)
+        : false,
+    };
+  },
+
+  toJSON(message: ChatOpen): unknown {
+    const obj: any = {};
+    if (message.acks !== false) {
+      obj.acks = message.acks;
+    }
+    if (message.presence !== false) {
+      obj.presence = message.presence;
+    }
+    if (message.typing !== false) {
+      obj.typing = message.typing;
+    }
+    if (message.receipts !== false) {
+      obj.receipts = message.receipts;
+    }
+    if (message.noEcho !== false) {
+      obj.noEcho = message.noEcho;
+    }
+    if (message.heartbeatInterval !== undefined) {
+      obj.heartbeatInterval = Duration.toJSON(message.heartbeatInterval);
+    }
+    if (message.noDefaultRoom !== false) {
+      obj.noDefaultRoom = message.noDefaultRoom;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatOpen>): ChatOpen {
+    return ChatOpen.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChatOpen>): ChatOpen {
+    const message = createBaseChatOpen();
+    message.acks = object.acks ?? false;
+    message.presence = object.presence ?? false;
+    message.typing = object.typing ?? false;
+    message.receipts = object.receipts ?? false;
+    message.noEcho = object.noEcho ?? false;
+    message.heartbeatInterval = (object.heartbeatInterval !== undefined && object.heartbeatInterval !== null)
+      ? Duration.fromPartial(object.heartbeatInterval)
+      : undefined;
+    message.noDefaultRoom = object.noDefaultRoom ?? false;
+    return message;
+  },
+};
+
+function createBaseChatJoin(): ChatJoin {
+  return { afterSequence: undefined, epoch: "", historyLimit: 0 };
+}
+
+export const ChatJoin: MessageFns<ChatJoin> = {
+  encode(message: ChatJoin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.afterSequence !== undefined) {
+      writer.uint32(8).int64(message.afterSequence);
+    }
+    if (message.epoch !== "") {
+      writer.uint32(18).string(message.epoch);
+    }
+    if (message.historyLimit !== 0) {
+      writer.uint32(24).int32(message.historyLimit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatJoin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatJoin();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.afterSequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.epoch = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.historyLimit = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChatJoin {
+    return {
+      afterSequence: isSet(object.afterSequence)
+        ? globalThis.Number(object.afterSequence)
+        : isSet(object.after_sequence)
+        ? globalThis.Number(object.after_sequence)
+        : undefined,
+      epoch: isSet(object.epoch) ? globalThis.String(object.epoch) : "",
+      historyLimit: isSet(object.historyLimit)
+        ? globalThis.Number(object.historyLimit)
+        : isSet(object.history_limit)
+        ? globalThis.Number(object.history_limit)
+        : 0,
+    };
+  },
+
+  toJSON(message: ChatJoin): unknown {
+    const obj: any = {};
+    if (message.afterSequence !== undefined) {
+      obj.afterSequence = Math.round(message.afterSequence);
+    }
+    if (message.epoch !== "") {
+      obj.epoch = message.epoch;
+    }
+    if (message.historyLimit !== 0) {
+      obj.historyLimit = Math.round(message.historyLimit);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatJoin>): ChatJoin {
+    return ChatJoin.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChatJoin>): ChatJoin {
+    const message = createBaseChatJoin();
+    message.afterSequence = object.afterSequence ?? undefined;
+    message.epoch = object.epoch ?? "";
+    message.historyLimit = object.historyLimit ?? 0;
+    return message;
+  },
+};
+
+function createBaseChatLeave(): ChatLeave {
+  return {};
+}
+
+export const ChatLeave: MessageFns<ChatLeave> = {
+  encode(_: ChatLeave, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatLeave {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatLeave();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ChatLeave {
+    return {};
+  },
+
+  toJSON(_: ChatLeave): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatLeave>): ChatLeave {
+    return ChatLeave.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ChatLeave>): ChatLeave {
+    const message = createBaseChatLeave();
+    return message;
+  },
+};
+
+function createBaseChatTyping(): ChatTyping {
+  return { active: false };
+}
+
+export const ChatTyping: MessageFns<ChatTyping> = {
+  encode(message: ChatTyping, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.active !== false) {
+      writer.uint32(8).bool(message.active);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatTyping {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatTyping();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.active = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChatTyping {
+    return { active: isSet(object.active) ? globalThis.Boolean(object.active) : false };
+  },
+
+  toJSON(message: ChatTyping): unknown {
+    const obj: any = {};
+    if (message.active !== false) {
+      obj.active = message.active;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatTyping>): ChatTyping {
+    return ChatTyping.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChatTyping>): ChatTyping {
+    const message = createBaseChatTyping();
+    message.active = object.active ?? false;
+    return message;
+  },
+};
+
+function createBaseChatReceipt(): ChatReceipt {
+  return { sequence: 0 };
+}
+
+export const ChatReceipt: MessageFns<ChatReceipt> = {
+  encode(message: ChatReceipt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sequence !== 0) {
+      writer.uint32(8).int64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatReceipt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatReceipt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChatReceipt {
+    return { sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0 };
+  },
+
+  toJSON(message: ChatReceipt): unknown {
+    const obj: any = {};
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatReceipt>): ChatReceipt {
+    return ChatReceipt.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChatReceipt>): ChatReceipt {
+    const message = createBaseChatReceipt();
+    message.sequence = object.sequence ?? 0;
+    return message;
+  },
+};
+
+function createBaseChatJoined(): ChatJoined {
+  return { epoch: "", lastSequence: 0, firstSequence: 0, recovered: false, members: [] };
+}
+
+export const ChatJoined: MessageFns<ChatJoined> = {
+  encode(message: ChatJoined, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== "") {
+      writer.uint32(10).string(message.epoch);
+    }
+    if (message.lastSequence !== 0) {
+      writer.uint32(16).int64(message.lastSequence);
+    }
+    if (message.firstSequence !== 0) {
+      writer.uint32(24).int64(message.firstSequence);
+    }
+    if (message.recovered !== false) {
+      writer.uint32(32).bool(message.recovered);
+    }
+    for (const v of message.members) {
+      ChatMember.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatJoined {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatJoined();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.epoch = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.lastSequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.firstSequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.recovered = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.members.push(ChatMember.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChatJoined {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.String(object.epoch) : "",
+      lastSequence: isSet(object.lastSequence)
+        ? globalThis.Number(object.lastSequence)
+        : isSet(object.last_sequence)
+        ? globalThis.Number(object.last_sequence)
+        : 0,
+      firstSequence: isSet(object.firstSequence)
+        ? globalThis.Number(object.firstSequence)
+        : isSet(object.first_sequence)
+        ? globalThis.Number(object.first_sequence)
+        : 0,
+      recovered: isSet(object.recovered) ? globalThis.Boolean(object.recovered) : false,
+      members: globalThis.Array.isArray(object?.members) ? object.members.map((e: any) => ChatMember.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ChatJoined): unknown {
+    const obj: any = {};
+    if (message.epoch !== "") {
+      obj.epoch = message.epoch;
+    }
+    if (message.lastSequence !== 0) {
+      obj.lastSequence = Math.round(message.lastSequence);
+    }
+    if (message.firstSequence !== 0) {
+      obj.firstSequence = Math.round(message.firstSequence);
+    }
+    if (message.recovered !== false) {
+      obj.recovered = message.recovered;
+    }
+    if (message.members?.length) {
+      obj.members = message.members.map((e) => ChatMember.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatJoined>): ChatJoined {
+    return ChatJoined.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChatJoined>): ChatJoined {
+    const message = createBaseChatJoined();
+    message.epoch = object.epoch ?? "";
+    message.lastSequence = object.lastSequence ?? 0;
+    message.firstSequence = object.firstSequence ?? 0;
+    message.recovered = object.recovered ?? false;
+    message.members = object.members?.map((e) => ChatMember.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseChatPresence(): ChatPresence {
+  return { member: undefined, online: false };
+}
+
+export const ChatPresence: MessageFns<ChatPresence> = {
+  encode(message: ChatPresence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.member !== undefined) {
+      ChatMember.encode(message.member, writer.uint32(10).fork()).join();
+    }
+    if (message.online !== false) {
+      writer.uint32(16).bool(message.online);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatPresence {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatPresence();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.member = ChatMember.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.online = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChatPresence {
+    return {
+      member: isSet(object.member) ? ChatMember.fromJSON(object.member) : undefined,
+      online: isSet(object.online) ? globalThis.Boolean(object.online) : false,
+    };
+  },
+
+  toJSON(message: ChatPresence): unknown {
+    const obj: any = {};
+    if (message.member !== undefined) {
+      obj.member = ChatMember.toJSON(message.member);
+    }
+    if (message.online !== false) {
+      obj.online = message.online;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatPresence>): ChatPresence {
+    return ChatPresence.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChatPresence>): ChatPresence {
+    const message = createBaseChatPresence();
+    message.member = (object.member !== undefined && object.member !== null)
+      ? ChatMember.fromPartial(object.member)
+      : undefined;
+    message.online = object.online ?? false;
+    return message;
+  },
+};
+
+function createBaseChatMember(): ChatMember {
+  return { userId: "", connections: 0, onlineSince: undefined, readSequence: 0 };
+}
+
+export const ChatMember: MessageFns<ChatMember> = {
+  encode(message: ChatMember, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.connections !== 0) {
+      writer.uint32(16).int32(message.connections);
+    }
+    if (message.onlineSince !== undefined) {
+      Timestamp.encode(message.onlineSince, writer.uint32(26).fork()).join();
+    }
+    if (message.readSequence !== 0) {
+      writer.uint32(32).int64(message.readSequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatMember {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatMember();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.connections = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.onlineSince = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.readSequence = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChatMember {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      connections: isSet(object.connections) ? globalThis.Number(object.connections) : 0,
+      onlineSince: isSet(object.onlineSince)
+        ? fromJsonTimestamp(object.onlineSince)
+        : isSet(object.online_since)
+        ? fromJsonTimestamp(object.online_since)
+        : undefined,
+      readSequence: isSet(object.readSequence)
+        ? globalThis.Number(object.readSequence)
+        : isSet(object.read_sequence)
+        ? globalThis.Number(object.read_sequence)
+        : 0,
+    };
+  },
+
+  toJSON(message: ChatMember): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.connections !== 0) {
+      obj.connections = Math.round(message.connections);
+    }
+    if (message.onlineSince !== undefined) {
+      obj.onlineSince = fromTimestamp(message.onlineSince).toISOString();
+    }
+    if (message.readSequence !== 0) {
+      obj.readSequence = Math.round(message.readSequence);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatMember>): ChatMember {
+    return ChatMember.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChatMember>): ChatMember {
+    const message = createBaseChatMember();
+    message.userId = object.userId ?? "";
+    message.connections = object.connections ?? 0;
+    message.onlineSince = (object.onlineSince !== undefined && object.onlineSince !== null)
+      ? Timestamp.fromPartial(object.onlineSince)
+      : undefined;
+    message.readSequence = object.readSequence ?? 0;
+    return message;
+  },
+};
+
+function createBaseChatAck(): ChatAck {
+  return { clientMessageId: "", messageId: "", sequence: 0, duplicate: false };
+}
+
+export const ChatAck: MessageFns<ChatAck> = {
+  encode(message: ChatAck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clientMessageId !== "") {
+      writer.uint32(10).string(message.clientMessageId);
+    }
+    if (message.messageId !== "") {
+      writer.uint32(18).string(message.messageId);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(24).int64(message.sequence);
+    }
+    if (message.duplicate !== false) {
+      writer.uint32(32).bool(message.duplicate);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatAck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatAck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clientMessageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.duplicate = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChatAck {
+    return {
+      clientMessageId: isSet(object.clientMessageId)
+        ? globalThis.String(object.clientMessageId)
+        : isSet(object.client_message_id)
+        ? globalThis.String(object.client_message_id)
+        : "",
+      messageId: isSet(object.messageId)
+        ? globalThis.String(object.messageId)
+        : isSet(object.message_id)
+        ? globalThis.String(object.message_id)
+        : "",
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      duplicate: isSet(object.duplicate) ? globalThis.Boolean(object.duplicate) : false,
+    };
+  },
+
+  toJSON(message: ChatAck): unknown {
+    const obj: any = {};
+    if (message.clientMessageId !== "") {
+      obj.clientMessageId = message.clientMessageId;
+    }
+    if (message.messageId !== "") {
+      obj.messageId = message.messageId;
+    }
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.duplicate !== false) {
+      obj.duplicate = message.duplicate;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatAck>): ChatAck {
+    return ChatAck.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChatAck>): ChatAck {
+    const message = createBaseChatAck();
+    message.clientMessageId = object.clientMessageId ?? "";
+    message.messageId = object.messageId ?? "";
+    message.sequence = object.sequence ?? 0;
+    message.duplicate = object.duplicate ?? false;
+    return message;
+  },
+};
+
+function createBaseChatError(): ChatError {
+  return { clientMessageId: "", status: undefined };
+}
+
+export const ChatError: MessageFns<ChatError> = {
+  encode(message: ChatError, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clientMessageId !== "") {
+      writer.uint32(10).string(message.clientMessageId);
+    }
+    if (message.status !== undefined) {
+      Status.encode(message.status, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatError {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatError();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clientMessageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.status = Status.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChatError {
+    return {
+      clientMessageId: isSet(object.clientMessageId)
+        ? globalThis.String(object.clientMessageId)
+        : isSet(object.client_message_id)
+        ? globalThis.String(object.client_message_id)
+        : "",
+      status: isSet(object.status) ? Status.fromJSON(object.status) : undefined,
+    };
+  },
+
+  toJSON(message: ChatError): unknown {
+    const obj: any = {};
+    if (message.clientMessageId !== "") {
+      obj.clientMessageId = message.clientMessageId;
+    }
+    if (message.status !== undefined) {
+      obj.status = Status.toJSON(message.status);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatError>): ChatError {
+    return ChatError.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChatError>): ChatError {
+    const message = createBaseChatError();
+    message.clientMessageId = object.clientMessageId ?? "";
+    message.status = (object.status !== undefined && object.status !== null)
+      ? Status.fromPartial(object.status)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseChatRoom(): ChatRoom {
+  return {
+    roomId: "",
+    displayName: "",
+    open: false,
+    memberIds: [],
+    ownerId: "",
+    createTime: undefined,
+    lastSequence: 0,
+    firstSequence: 0,
+    retention: undefined,
+    epoch: "",
+  };
+}
+
+export const ChatRoom: MessageFns<ChatRoom> = {
+  encode(message: ChatRoom, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== "") {
+      writer.uint32(10).string(message.roomId);
+    }
+    if (message.displayName !== "") {
+      writer.uint32(18).string(message.displayName);
+    }
+    if (message.open !== false) {
+      writer.uint32(24).bool(message.open);
+    }
+    for (const v of message.memberIds) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.ownerId !== "") {
+      writer.uint32(42).string(message.ownerId);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(message.createTime, writer.uint32(50).fork()).join();
+    }
+    if (message.lastSequence !== 0) {
+      writer.uint32(56).int64(message.lastSequence);
+    }
+    if (message.firstSequence !== 0) {
+      writer.uint32(64).int64(message.firstSequence);
+    }
+    if (message.retention !== undefined) {
+      Duration.encode(message.retention, writer.uint32(74).fork()).join();
+    }
+    if (message.epoch !== "") {
+      writer.uint32(82).string(message.epoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChatRoom {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChatRoom();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.roomId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.displayName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.open = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.memberIds.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ownerId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.createTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.lastSequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.firstSequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.retention = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.epoch = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChatRoom {
+    return {
+      roomId: isSet(object.roomId)
+        ? globalThis.String(object.roomId)
+        : isSet(object.room_id)
+        ? globalThis.String(object.room_id)
+        : "",
+      displayName: isSet(object.displayName)
+        ? globalThis.String(object.displayName)
+        : isSet(object.display_name)
+        ? globalThis.String(object.display_name)
+        : "",
+      open: isSet(object.open) ? globalThis.Boolean(object.open) : false,
+      memberIds: globalThis.Array.isArray(object?.memberIds)
+        ? object.memberIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.member_ids)
+        ? object.member_ids.map((e: any) => globalThis.String(e))
+        : [],
+      ownerId: isSet(object.ownerId)
+        ? globalThis.String(object.ownerId)
+        : isSet(object.owner_id)
+        ? globalThis.String(object.owner_id)
+        : "",
+      createTime: isSet(object.createTime)
+        ? fromJsonTimestamp(object.createTime)
+        : isSet(object.create_time)
+        ? fromJsonTimestamp(object.create_time)
+        : undefined,
+      lastSequence: isSet(object.lastSequence)
+        ? globalThis.Number(object.lastSequence)
+        : isSet(object.last_sequence)
+        ? globalThis.Number(object.last_sequence)
+        : 0,
+      firstSequence: isSet(object.firstSequence)
+        ? globalThis.Number(object.firstSequence)
+        : isSet(object.first_sequence)
+        ? globalThis.Number(object.first_sequence)
+        : 0,
+      retention: isSet(object.retention) ? Duration.fromJSON(object.retention) : undefined,
+      epoch: isSet(object.epoch) ? globalThis.String(object.epoch) : "",
+    };
+  },
+
+  toJSON(message: ChatRoom): unknown {
+    const obj: any = {};
+    if (message.roomId !== "") {
+      obj.roomId = message.roomId;
+    }
+    if (message.displayName !== "") {
+      obj.displayName = message.displayName;
+    }
+    if (message.open !== false) {
+      obj.open = message.open;
+    }
+    if (message.memberIds?.length) {
+      obj.memberIds = message.memberIds;
+    }
+    if (message.ownerId !== "") {
+      obj.ownerId = message.ownerId;
+    }
+    if (message.createTime !== undefined) {
+      obj.createTime = fromTimestamp(message.createTime).toISOString();
+    }
+    if (message.lastSequence !== 0) {
+      obj.lastSequence = Math.round(message.lastSequence);
+    }
+    if (message.firstSequence !== 0) {
+      obj.firstSequence = Math.round(message.firstSequence);
+    }
+    if (message.retention !== undefined) {
+      obj.retention = Duration.toJSON(message.retention);
+    }
+    if (message.epoch !== "") {
+      obj.epoch = message.epoch;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ChatRoom>): ChatRoom {
+    return ChatRoom.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChatRoom>): ChatRoom {
+    const message = createBaseChatRoom();
+    message.roomId = object.roomId ?? "";
+    message.displayName = object.displayName ?? "";
+    message.open = object.open ?? false;
+    message.memberIds = object.memberIds?.map((e) => e) || [];
+    message.ownerId = object.ownerId ?? "";
+    message.createTime = (object.createTime !== undefined && object.createTime !== null)
+      ? Timestamp.fromPartial(object.createTime)
+      : undefined;
+    message.lastSequence = object.lastSequence ?? 0;
+    message.firstSequence = object.firstSequence ?? 0;
+    message.retention = (object.retention !== undefined && object.retention !== null)
+      ? Duration.fromPartial(object.retention)
+      : undefined;
+    message.epoch = object.epoch ?? "";
     return message;
   },
 };
@@ -184,6 +2395,21 @@ function fromJsonTimestamp(o: any): Timestamp {
   } else {
     return Timestamp.fromJSON(o);
   }
+}
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {

@@ -3,6 +3,9 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Any } from "../../google/protobuf/any.js";
+import { Duration } from "../../google/protobuf/duration.js";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
 
 /**
  * ErrorReason is the machine-readable reason of an error. It travels as
@@ -24,6 +27,11 @@ export const ErrorReason = {
    */
   MALFORMED_MESSAGE: 2,
   /**
+   * INVALID_FILTER - INVALID_ARGUMENT. A filter does not parse, does not type-check or exceeds
+   * its complexity limit. metadata: position, detail.
+   */
+  INVALID_FILTER: 3,
+  /**
    * INVALID_CURSOR - INVALID_ARGUMENT. A cursor or resume token is damaged, was signed by
    * another cluster, or belongs to another request shape (filter, order).
    */
@@ -42,10 +50,17 @@ export const ErrorReason = {
   UNAUTHENTICATED: 10,
   /** PERMISSION_DENIED - PERMISSION_DENIED. The caller may not do this. metadata: permission. */
   PERMISSION_DENIED: 11,
+  /**
+   * RATE_LIMITED - RESOURCE_EXHAUSTED with RetryInfo. Too many calls, messages or bytes.
+   * metadata: quota.
+   */
+  RATE_LIMITED: 12,
   /** QUOTA_EXCEEDED - RESOURCE_EXHAUSTED with QuotaFailure. Storage or count quota is used up. */
   QUOTA_EXCEEDED: 13,
   /** RESOURCE_NOT_FOUND - NOT_FOUND. metadata: resource_type, resource_name. */
   RESOURCE_NOT_FOUND: 20,
+  /** RESOURCE_EXISTS - ALREADY_EXISTS. metadata: resource_type, resource_name. */
+  RESOURCE_EXISTS: 21,
   /**
    * REVISION_MISMATCH - ABORTED. A precondition (generation, revision, version, etag) that the
    * client gave does not hold. metadata: expected, actual.
@@ -81,6 +96,26 @@ export const ErrorReason = {
   /** CORRUPT_DATA - DATA_LOSS. Stored bytes no longer match their checksum. metadata: offset. */
   CORRUPT_DATA: 36,
   /**
+   * COMPACTED - OUT_OF_RANGE. The requested position is older than the retained history.
+   * metadata: first_sequence, resume_token (oldest usable).
+   */
+  COMPACTED: 40,
+  /**
+   * FUTURE_POSITION - OUT_OF_RANGE. The requested position lies in the future.
+   * metadata: last_sequence.
+   */
+  FUTURE_POSITION: 41,
+  /**
+   * EPOCH_CHANGED - FAILED_PRECONDITION. The log was rebuilt; positions of the old epoch mean
+   * nothing. The client must start over. metadata: epoch.
+   */
+  EPOCH_CHANGED: 42,
+  /**
+   * SLOW_CONSUMER - RESOURCE_EXHAUSTED. This consumer fell further behind than its slow
+   * consumer policy allows. metadata: resume_token.
+   */
+  SLOW_CONSUMER: 43,
+  /**
    * DRAINING - UNAVAILABLE with RetryInfo. The server is draining; reconnect.
    * metadata: resume_token where the stream has one.
    */
@@ -112,13 +147,16 @@ export namespace ErrorReason {
   export type UNSPECIFIED = typeof ErrorReason.UNSPECIFIED;
   export type INVALID_FIELD = typeof ErrorReason.INVALID_FIELD;
   export type MALFORMED_MESSAGE = typeof ErrorReason.MALFORMED_MESSAGE;
+  export type INVALID_FILTER = typeof ErrorReason.INVALID_FILTER;
   export type INVALID_CURSOR = typeof ErrorReason.INVALID_CURSOR;
   export type PROTOCOL_VIOLATION = typeof ErrorReason.PROTOCOL_VIOLATION;
   export type LIMIT_EXCEEDED = typeof ErrorReason.LIMIT_EXCEEDED;
   export type UNAUTHENTICATED = typeof ErrorReason.UNAUTHENTICATED;
   export type PERMISSION_DENIED = typeof ErrorReason.PERMISSION_DENIED;
+  export type RATE_LIMITED = typeof ErrorReason.RATE_LIMITED;
   export type QUOTA_EXCEEDED = typeof ErrorReason.QUOTA_EXCEEDED;
   export type RESOURCE_NOT_FOUND = typeof ErrorReason.RESOURCE_NOT_FOUND;
+  export type RESOURCE_EXISTS = typeof ErrorReason.RESOURCE_EXISTS;
   export type REVISION_MISMATCH = typeof ErrorReason.REVISION_MISMATCH;
   export type IDEMPOTENCY_CONFLICT = typeof ErrorReason.IDEMPOTENCY_CONFLICT;
   export type UNSAFE_FILENAME = typeof ErrorReason.UNSAFE_FILENAME;
@@ -128,6 +166,10 @@ export namespace ErrorReason {
   export type UPLOAD_EXPIRED = typeof ErrorReason.UPLOAD_EXPIRED;
   export type UPLOAD_PREEMPTED = typeof ErrorReason.UPLOAD_PREEMPTED;
   export type CORRUPT_DATA = typeof ErrorReason.CORRUPT_DATA;
+  export type COMPACTED = typeof ErrorReason.COMPACTED;
+  export type FUTURE_POSITION = typeof ErrorReason.FUTURE_POSITION;
+  export type EPOCH_CHANGED = typeof ErrorReason.EPOCH_CHANGED;
+  export type SLOW_CONSUMER = typeof ErrorReason.SLOW_CONSUMER;
   export type DRAINING = typeof ErrorReason.DRAINING;
   export type BACKEND_UNAVAILABLE = typeof ErrorReason.BACKEND_UNAVAILABLE;
   export type STREAM_IDLE = typeof ErrorReason.STREAM_IDLE;
@@ -147,6 +189,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 2:
     case "ERROR_REASON_MALFORMED_MESSAGE":
       return ErrorReason.MALFORMED_MESSAGE;
+    case 3:
+    case "ERROR_REASON_INVALID_FILTER":
+      return ErrorReason.INVALID_FILTER;
     case 4:
     case "ERROR_REASON_INVALID_CURSOR":
       return ErrorReason.INVALID_CURSOR;
@@ -162,12 +207,18 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 11:
     case "ERROR_REASON_PERMISSION_DENIED":
       return ErrorReason.PERMISSION_DENIED;
+    case 12:
+    case "ERROR_REASON_RATE_LIMITED":
+      return ErrorReason.RATE_LIMITED;
     case 13:
     case "ERROR_REASON_QUOTA_EXCEEDED":
       return ErrorReason.QUOTA_EXCEEDED;
     case 20:
     case "ERROR_REASON_RESOURCE_NOT_FOUND":
       return ErrorReason.RESOURCE_NOT_FOUND;
+    case 21:
+    case "ERROR_REASON_RESOURCE_EXISTS":
+      return ErrorReason.RESOURCE_EXISTS;
     case 22:
     case "ERROR_REASON_REVISION_MISMATCH":
       return ErrorReason.REVISION_MISMATCH;
@@ -195,6 +246,18 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 36:
     case "ERROR_REASON_CORRUPT_DATA":
       return ErrorReason.CORRUPT_DATA;
+    case 40:
+    case "ERROR_REASON_COMPACTED":
+      return ErrorReason.COMPACTED;
+    case 41:
+    case "ERROR_REASON_FUTURE_POSITION":
+      return ErrorReason.FUTURE_POSITION;
+    case 42:
+    case "ERROR_REASON_EPOCH_CHANGED":
+      return ErrorReason.EPOCH_CHANGED;
+    case 43:
+    case "ERROR_REASON_SLOW_CONSUMER":
+      return ErrorReason.SLOW_CONSUMER;
     case 60:
     case "ERROR_REASON_DRAINING":
       return ErrorReason.DRAINING;
@@ -225,6 +288,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_INVALID_FIELD";
     case ErrorReason.MALFORMED_MESSAGE:
       return "ERROR_REASON_MALFORMED_MESSAGE";
+    case ErrorReason.INVALID_FILTER:
+      return "ERROR_REASON_INVALID_FILTER";
     case ErrorReason.INVALID_CURSOR:
       return "ERROR_REASON_INVALID_CURSOR";
     case ErrorReason.PROTOCOL_VIOLATION:
@@ -235,10 +300,14 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_UNAUTHENTICATED";
     case ErrorReason.PERMISSION_DENIED:
       return "ERROR_REASON_PERMISSION_DENIED";
+    case ErrorReason.RATE_LIMITED:
+      return "ERROR_REASON_RATE_LIMITED";
     case ErrorReason.QUOTA_EXCEEDED:
       return "ERROR_REASON_QUOTA_EXCEEDED";
     case ErrorReason.RESOURCE_NOT_FOUND:
       return "ERROR_REASON_RESOURCE_NOT_FOUND";
+    case ErrorReason.RESOURCE_EXISTS:
+      return "ERROR_REASON_RESOURCE_EXISTS";
     case ErrorReason.REVISION_MISMATCH:
       return "ERROR_REASON_REVISION_MISMATCH";
     case ErrorReason.IDEMPOTENCY_CONFLICT:
@@ -257,6 +326,14 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_UPLOAD_PREEMPTED";
     case ErrorReason.CORRUPT_DATA:
       return "ERROR_REASON_CORRUPT_DATA";
+    case ErrorReason.COMPACTED:
+      return "ERROR_REASON_COMPACTED";
+    case ErrorReason.FUTURE_POSITION:
+      return "ERROR_REASON_FUTURE_POSITION";
+    case ErrorReason.EPOCH_CHANGED:
+      return "ERROR_REASON_EPOCH_CHANGED";
+    case ErrorReason.SLOW_CONSUMER:
+      return "ERROR_REASON_SLOW_CONSUMER";
     case ErrorReason.DRAINING:
       return "ERROR_REASON_DRAINING";
     case ErrorReason.BACKEND_UNAVAILABLE:
@@ -273,6 +350,79 @@ export function errorReasonToJSON(object: ErrorReason): string {
   }
 }
 
+/** GapReason says why entries were left out. */
+export const GapReason = {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED: 0,
+  /** SLOW_CONSUMER - The slow consumer policy dropped them. */
+  SLOW_CONSUMER: 1,
+  /** COMPACTED - Retention removed them before they could be read. */
+  COMPACTED: 2,
+  /** COALESCED - They were superseded by a newer entry with the same key. */
+  COALESCED: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type GapReason = typeof GapReason[keyof typeof GapReason];
+
+export namespace GapReason {
+  export type UNSPECIFIED = typeof GapReason.UNSPECIFIED;
+  export type SLOW_CONSUMER = typeof GapReason.SLOW_CONSUMER;
+  export type COMPACTED = typeof GapReason.COMPACTED;
+  export type COALESCED = typeof GapReason.COALESCED;
+  export type UNRECOGNIZED = typeof GapReason.UNRECOGNIZED;
+}
+
+export function gapReasonFromJSON(object: any): GapReason {
+  switch (object) {
+    case 0:
+    case "GAP_REASON_UNSPECIFIED":
+      return GapReason.UNSPECIFIED;
+    case 1:
+    case "GAP_REASON_SLOW_CONSUMER":
+      return GapReason.SLOW_CONSUMER;
+    case 2:
+    case "GAP_REASON_COMPACTED":
+      return GapReason.COMPACTED;
+    case 3:
+    case "GAP_REASON_COALESCED":
+      return GapReason.COALESCED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return GapReason.UNRECOGNIZED;
+  }
+}
+
+export function gapReasonToJSON(object: GapReason): string {
+  switch (object) {
+    case GapReason.UNSPECIFIED:
+      return "GAP_REASON_UNSPECIFIED";
+    case GapReason.SLOW_CONSUMER:
+      return "GAP_REASON_SLOW_CONSUMER";
+    case GapReason.COMPACTED:
+      return "GAP_REASON_COMPACTED";
+    case GapReason.COALESCED:
+      return "GAP_REASON_COALESCED";
+    case GapReason.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/**
+ * Status is wire-identical to google.rpc.Status: same field numbers and types.
+ * It is declared here so that the package needs no external proto dependency.
+ */
+export interface Status {
+  /** A google.rpc.Code. */
+  code: number;
+  /** A developer-facing message in English, without secrets. */
+  message: string;
+  /** Details: google.rpc.ErrorInfo, RetryInfo, BadRequest... */
+  details: Any[];
+}
+
 /** ByteRange is a half-open range of bytes. */
 export interface ByteRange {
   /** First byte. */
@@ -280,6 +430,192 @@ export interface ByteRange {
   /** One past the last byte. */
   end: number;
 }
+
+/**
+ * StreamControl is a message about a stream instead of data in it. A server
+ * sends one only to a client that asked for it in its request.
+ */
+export interface StreamControl {
+  /** Which control this is. */
+  kind:
+    | //
+    /** Nothing new; the stream is alive and has been read up to a position. */
+    { $case: "heartbeat"; value: Heartbeat }
+    | //
+    /** Everything that existed at the start has been sent; now live. */
+    { $case: "caughtUp"; value: CaughtUp }
+    | //
+    /** The consumer has fallen back into catch-up reading. */
+    { $case: "fellBehind"; value: FellBehind }
+    | //
+    /** Data was left out. */
+    { $case: "gap"; value: Gap }
+    | //
+    /** The server will soon end this stream with UNAVAILABLE. */
+    { $case: "draining"; value: Draining }
+    | undefined;
+}
+
+/**
+ * Heartbeat says that a stream is alive and how far it has read. It doubles as
+ * a bookmark: resuming from its position skips what the filter rejected.
+ */
+export interface Heartbeat {
+  /** Server clock. */
+  serverTime:
+    | Timestamp
+    | undefined;
+  /** Every matching entry up to and including this position has been sent. */
+  sequence: number;
+  /** Token of that position. */
+  resumeToken: string;
+  /**
+   * Interval at which the server sends heartbeats when idle. A client should
+   * treat 2.5 intervals of silence as a dead stream.
+   */
+  interval: Duration | undefined;
+}
+
+/** CaughtUp marks the switch from stored to live data. */
+export interface CaughtUp {
+  /** Position up to which all has been sent. */
+  sequence: number;
+  /** Token of that position. */
+  resumeToken: string;
+  /** Server clock at that moment. */
+  serverTime: Timestamp | undefined;
+}
+
+/** FellBehind marks the switch from live to stored data. */
+export interface FellBehind {
+  /** Last position that was sent. */
+  sequence: number;
+  /** Newest position in the log. */
+  lastSequence: number;
+}
+
+/** Gap reports entries that were left out on purpose. */
+export interface Gap {
+  /** First position left out. */
+  fromSequence: number;
+  /** Last position left out. */
+  toSequence: number;
+  /** How many entries of this subscription were left out, if known. */
+  droppedCount: number;
+  /** Why. */
+  reason: GapReason;
+}
+
+/** Draining announces the end of a stream. */
+export interface Draining {
+  /** How long the server will keep the stream. */
+  grace:
+    | Duration
+    | undefined;
+  /** Where to resume. */
+  resumeToken: string;
+}
+
+function createBaseStatus(): Status {
+  return { code: 0, message: "", details: [] };
+}
+
+export const Status: MessageFns<Status> = {
+  encode(message: Status, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== 0) {
+      writer.uint32(8).int32(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    for (const v of message.details) {
+      Any.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Status {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.code = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.details.push(Any.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Status {
+    return {
+      code: isSet(object.code) ? globalThis.Number(object.code) : 0,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      details: globalThis.Array.isArray(object?.details) ? object.details.map((e: any) => Any.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: Status): unknown {
+    const obj: any = {};
+    if (message.code !== 0) {
+      obj.code = Math.round(message.code);
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.details?.length) {
+      obj.details = message.details.map((e) => Any.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Status>): Status {
+    return Status.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Status>): Status {
+    const message = createBaseStatus();
+    message.code = object.code ?? 0;
+    message.message = object.message ?? "";
+    message.details = object.details?.map((e) => Any.fromPartial(e)) || [];
+    return message;
+  },
+};
 
 function createBaseByteRange(): ByteRange {
   return { start: 0, end: 0 };
@@ -366,6 +702,723 @@ export const ByteRange: MessageFns<ByteRange> = {
   },
 };
 
+function createBaseStreamControl(): StreamControl {
+  return { kind: undefined };
+}
+
+export const StreamControl: MessageFns<StreamControl> = {
+  encode(message: StreamControl, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "heartbeat":
+        Heartbeat.encode(message.kind.value, writer.uint32(10).fork()).join();
+        break;
+      case "caughtUp":
+        CaughtUp.encode(message.kind.value, writer.uint32(18).fork()).join();
+        break;
+      case "fellBehind":
+        FellBehind.encode(message.kind.value, writer.uint32(26).fork()).join();
+        break;
+      case "gap":
+        Gap.encode(message.kind.value, writer.uint32(34).fork()).join();
+        break;
+      case "draining":
+        Draining.encode(message.kind.value, writer.uint32(42).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamControl {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamControl();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = { $case: "heartbeat", value: Heartbeat.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = { $case: "caughtUp", value: CaughtUp.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = { $case: "fellBehind", value: FellBehind.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = { $case: "gap", value: Gap.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.kind = { $case: "draining", value: Draining.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamControl {
+    return {
+      kind: isSet(object.heartbeat)
+        ? { $case: "heartbeat", value: Heartbeat.fromJSON(object.heartbeat) }
+        : isSet(object.caughtUp)
+        ? { $case: "caughtUp", value: CaughtUp.fromJSON(object.caughtUp) }
+        : isSet(object.caught_up)
+        ? { $case: "caughtUp", value: CaughtUp.fromJSON(object.caught_up) }
+        : isSet(object.fellBehind)
+        ? { $case: "fellBehind", value: FellBehind.fromJSON(object.fellBehind) }
+        : isSet(object.fell_behind)
+        ? { $case: "fellBehind", value: FellBehind.fromJSON(object.fell_behind) }
+        : isSet(object.gap)
+        ? { $case: "gap", value: Gap.fromJSON(object.gap) }
+        : isSet(object.draining)
+        ? { $case: "draining", value: Draining.fromJSON(object.draining) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: StreamControl): unknown {
+    const obj: any = {};
+    if (message.kind?.$case === "heartbeat") {
+      obj.heartbeat = Heartbeat.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "caughtUp") {
+      obj.caughtUp = CaughtUp.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "fellBehind") {
+      obj.fellBehind = FellBehind.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "gap") {
+      obj.gap = Gap.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "draining") {
+      obj.draining = Draining.toJSON(message.kind.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamControl>): StreamControl {
+    return StreamControl.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamControl>): StreamControl {
+    const message = createBaseStreamControl();
+    switch (object.kind?.$case) {
+      case "heartbeat": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "heartbeat", value: Heartbeat.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "caughtUp": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "caughtUp", value: CaughtUp.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "fellBehind": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "fellBehind", value: FellBehind.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "gap": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "gap", value: Gap.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "draining": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "draining", value: Draining.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseHeartbeat(): Heartbeat {
+  return { serverTime: undefined, sequence: 0, resumeToken: "", interval: undefined };
+}
+
+export const Heartbeat: MessageFns<Heartbeat> = {
+  encode(message: Heartbeat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serverTime !== undefined) {
+      Timestamp.encode(message.serverTime, writer.uint32(10).fork()).join();
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(16).int64(message.sequence);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(26).string(message.resumeToken);
+    }
+    if (message.interval !== undefined) {
+      Duration.encode(message.interval, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Heartbeat {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeartbeat();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.serverTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.interval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Heartbeat {
+    return {
+      serverTime: isSet(object.serverTime)
+        ? fromJsonTimestamp(object.serverTime)
+        : isSet(object.server_time)
+        ? fromJsonTimestamp(object.server_time)
+        : undefined,
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
+      interval: isSet(object.interval) ? Duration.fromJSON(object.interval) : undefined,
+    };
+  },
+
+  toJSON(message: Heartbeat): unknown {
+    const obj: any = {};
+    if (message.serverTime !== undefined) {
+      obj.serverTime = fromTimestamp(message.serverTime).toISOString();
+    }
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
+    if (message.interval !== undefined) {
+      obj.interval = Duration.toJSON(message.interval);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Heartbeat>): Heartbeat {
+    return Heartbeat.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Heartbeat>): Heartbeat {
+    const message = createBaseHeartbeat();
+    message.serverTime = (object.serverTime !== undefined && object.serverTime !== null)
+      ? Timestamp.fromPartial(object.serverTime)
+      : undefined;
+    message.sequence = object.sequence ?? 0;
+    message.resumeToken = object.resumeToken ?? "";
+    message.interval = (object.interval !== undefined && object.interval !== null)
+      ? Duration.fromPartial(object.interval)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCaughtUp(): CaughtUp {
+  return { sequence: 0, resumeToken: "", serverTime: undefined };
+}
+
+export const CaughtUp: MessageFns<CaughtUp> = {
+  encode(message: CaughtUp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sequence !== 0) {
+      writer.uint32(8).int64(message.sequence);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(18).string(message.resumeToken);
+    }
+    if (message.serverTime !== undefined) {
+      Timestamp.encode(message.serverTime, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CaughtUp {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCaughtUp();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.serverTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CaughtUp {
+    return {
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
+      serverTime: isSet(object.serverTime)
+        ? fromJsonTimestamp(object.serverTime)
+        : isSet(object.server_time)
+        ? fromJsonTimestamp(object.server_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: CaughtUp): unknown {
+    const obj: any = {};
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
+    if (message.serverTime !== undefined) {
+      obj.serverTime = fromTimestamp(message.serverTime).toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CaughtUp>): CaughtUp {
+    return CaughtUp.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CaughtUp>): CaughtUp {
+    const message = createBaseCaughtUp();
+    message.sequence = object.sequence ?? 0;
+    message.resumeToken = object.resumeToken ?? "";
+    message.serverTime = (object.serverTime !== undefined && object.serverTime !== null)
+      ? Timestamp.fromPartial(object.serverTime)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFellBehind(): FellBehind {
+  return { sequence: 0, lastSequence: 0 };
+}
+
+export const FellBehind: MessageFns<FellBehind> = {
+  encode(message: FellBehind, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sequence !== 0) {
+      writer.uint32(8).int64(message.sequence);
+    }
+    if (message.lastSequence !== 0) {
+      writer.uint32(16).int64(message.lastSequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FellBehind {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFellBehind();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.lastSequence = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FellBehind {
+    return {
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      lastSequence: isSet(object.lastSequence)
+        ? globalThis.Number(object.lastSequence)
+        : isSet(object.last_sequence)
+        ? globalThis.Number(object.last_sequence)
+        : 0,
+    };
+  },
+
+  toJSON(message: FellBehind): unknown {
+    const obj: any = {};
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.lastSequence !== 0) {
+      obj.lastSequence = Math.round(message.lastSequence);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FellBehind>): FellBehind {
+    return FellBehind.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FellBehind>): FellBehind {
+    const message = createBaseFellBehind();
+    message.sequence = object.sequence ?? 0;
+    message.lastSequence = object.lastSequence ?? 0;
+    return message;
+  },
+};
+
+function createBaseGap(): Gap {
+  return { fromSequence: 0, toSequence: 0, droppedCount: 0, reason: 0 };
+}
+
+export const Gap: MessageFns<Gap> = {
+  encode(message: Gap, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fromSequence !== 0) {
+      writer.uint32(8).int64(message.fromSequence);
+    }
+    if (message.toSequence !== 0) {
+      writer.uint32(16).int64(message.toSequence);
+    }
+    if (message.droppedCount !== 0) {
+      writer.uint32(24).int64(message.droppedCount);
+    }
+    if (message.reason !== 0) {
+      writer.uint32(32).int32(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Gap {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGap();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fromSequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.toSequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.droppedCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.reason = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Gap {
+    return {
+      fromSequence: isSet(object.fromSequence)
+        ? globalThis.Number(object.fromSequence)
+        : isSet(object.from_sequence)
+        ? globalThis.Number(object.from_sequence)
+        : 0,
+      toSequence: isSet(object.toSequence)
+        ? globalThis.Number(object.toSequence)
+        : isSet(object.to_sequence)
+        ? globalThis.Number(object.to_sequence)
+        : 0,
+      droppedCount: isSet(object.droppedCount)
+        ? globalThis.Number(object.droppedCount)
+        : isSet(object.dropped_count)
+        ? globalThis.Number(object.dropped_count)
+        : 0,
+      reason: isSet(object.reason) ? gapReasonFromJSON(object.reason) : 0,
+    };
+  },
+
+  toJSON(message: Gap): unknown {
+    const obj: any = {};
+    if (message.fromSequence !== 0) {
+      obj.fromSequence = Math.round(message.fromSequence);
+    }
+    if (message.toSequence !== 0) {
+      obj.toSequence = Math.round(message.toSequence);
+    }
+    if (message.droppedCount !== 0) {
+      obj.droppedCount = Math.round(message.droppedCount);
+    }
+    if (message.reason !== 0) {
+      obj.reason = gapReasonToJSON(message.reason);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Gap>): Gap {
+    return Gap.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Gap>): Gap {
+    const message = createBaseGap();
+    message.fromSequence = object.fromSequence ?? 0;
+    message.toSequence = object.toSequence ?? 0;
+    message.droppedCount = object.droppedCount ?? 0;
+    message.reason = object.reason ?? 0;
+    return message;
+  },
+};
+
+function createBaseDraining(): Draining {
+  return { grace: undefined, resumeToken: "" };
+}
+
+export const Draining: MessageFns<Draining> = {
+  encode(message: Draining, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grace !== undefined) {
+      Duration.encode(message.grace, writer.uint32(10).fork()).join();
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(18).string(message.resumeToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Draining {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDraining();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grace = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Draining {
+    return {
+      grace: isSet(object.grace) ? Duration.fromJSON(object.grace) : undefined,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
+    };
+  },
+
+  toJSON(message: Draining): unknown {
+    const obj: any = {};
+    if (message.grace !== undefined) {
+      obj.grace = Duration.toJSON(message.grace);
+    }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Draining>): Draining {
+    return Draining.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Draining>): Draining {
+    const message = createBaseDraining();
+    message.grace = (object.grace !== undefined && object.grace !== null)
+      ? Duration.fromPartial(object.grace)
+      : undefined;
+    message.resumeToken = object.resumeToken ?? "";
+    return message;
+  },
+};
+
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
 type DeepPartial<T> = T extends Builtin ? T
@@ -374,6 +1427,39 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = Math.trunc(date.getTime() / 1_000);
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (t.seconds || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+const timestampFractionRegex = /:\d{2}\.\d+/;
+
+function fromJsonTimestamp(o: any): Timestamp {
+  if (o instanceof globalThis.Date) {
+    return toTimestamp(o);
+  } else if (typeof o === "string") {
+    // Date only keeps milliseconds, and parses longer fractions in an engine-specific way,
+    // so parse the fractional seconds ourselves and give Date only the whole seconds
+    const fraction = timestampFractionRegex.exec(o);
+    if (fraction === null) {
+      return toTimestamp(new globalThis.Date(o));
+    }
+    const fractionNanos = Number(fraction[0].slice(4, 13).padEnd(9, "0"));
+    const wholeSeconds = new globalThis.Date(o.replace(fraction[0], fraction[0].slice(0, 3)));
+    const timestamp = toTimestamp(new globalThis.Date(wholeSeconds.getTime() + Math.trunc(fractionNanos / 1_000_000)));
+    return { ...timestamp, nanos: (timestamp.nanos ?? 0) + (fractionNanos % 1_000_000) };
+  } else {
+    return Timestamp.fromJSON(o);
+  }
+}
 
 function longToNumber(int64: { toString(): string }): number {
   const num = globalThis.Number(int64.toString());

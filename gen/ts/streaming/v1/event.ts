@@ -3,30 +3,280 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { StreamControl } from "./common.js";
 
-/** Event is an entry of the event log. */
+/** StartPosition is a named place in the log. */
+export const StartPosition = {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED: 0,
+  /** BEGINNING - The oldest retained event. */
+  BEGINNING: 1,
+  /** END - After the newest event. */
+  END: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type StartPosition = typeof StartPosition[keyof typeof StartPosition];
+
+export namespace StartPosition {
+  export type UNSPECIFIED = typeof StartPosition.UNSPECIFIED;
+  export type BEGINNING = typeof StartPosition.BEGINNING;
+  export type END = typeof StartPosition.END;
+  export type UNRECOGNIZED = typeof StartPosition.UNRECOGNIZED;
+}
+
+export function startPositionFromJSON(object: any): StartPosition {
+  switch (object) {
+    case 0:
+    case "START_POSITION_UNSPECIFIED":
+      return StartPosition.UNSPECIFIED;
+    case 1:
+    case "START_POSITION_BEGINNING":
+      return StartPosition.BEGINNING;
+    case 2:
+    case "START_POSITION_END":
+      return StartPosition.END;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return StartPosition.UNRECOGNIZED;
+  }
+}
+
+export function startPositionToJSON(object: StartPosition): string {
+  switch (object) {
+    case StartPosition.UNSPECIFIED:
+      return "START_POSITION_UNSPECIFIED";
+    case StartPosition.BEGINNING:
+      return "START_POSITION_BEGINNING";
+    case StartPosition.END:
+      return "START_POSITION_END";
+    case StartPosition.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** SlowConsumerPolicy says what happens if a consumer does not keep up. */
+export const SlowConsumerPolicy = {
+  /** UNSPECIFIED - Same as CATCH_UP. */
+  UNSPECIFIED: 0,
+  /**
+   * CATCH_UP - Read from the log at the consumer's pace; memory use stays constant. Ends
+   * with OUT_OF_RANGE (COMPACTED) if retention overtakes the consumer.
+   */
+  CATCH_UP: 1,
+  /** DISCONNECT - End the stream with RESOURCE_EXHAUSTED (SLOW_CONSUMER). */
+  DISCONNECT: 2,
+  /** DROP_OLDEST - Drop the oldest unsent events and send a Gap. */
+  DROP_OLDEST: 3,
+  /** COALESCE - Of the unsent events keep only the newest of each key and send a Gap. */
+  COALESCE: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type SlowConsumerPolicy = typeof SlowConsumerPolicy[keyof typeof SlowConsumerPolicy];
+
+export namespace SlowConsumerPolicy {
+  export type UNSPECIFIED = typeof SlowConsumerPolicy.UNSPECIFIED;
+  export type CATCH_UP = typeof SlowConsumerPolicy.CATCH_UP;
+  export type DISCONNECT = typeof SlowConsumerPolicy.DISCONNECT;
+  export type DROP_OLDEST = typeof SlowConsumerPolicy.DROP_OLDEST;
+  export type COALESCE = typeof SlowConsumerPolicy.COALESCE;
+  export type UNRECOGNIZED = typeof SlowConsumerPolicy.UNRECOGNIZED;
+}
+
+export function slowConsumerPolicyFromJSON(object: any): SlowConsumerPolicy {
+  switch (object) {
+    case 0:
+    case "SLOW_CONSUMER_POLICY_UNSPECIFIED":
+      return SlowConsumerPolicy.UNSPECIFIED;
+    case 1:
+    case "SLOW_CONSUMER_POLICY_CATCH_UP":
+      return SlowConsumerPolicy.CATCH_UP;
+    case 2:
+    case "SLOW_CONSUMER_POLICY_DISCONNECT":
+      return SlowConsumerPolicy.DISCONNECT;
+    case 3:
+    case "SLOW_CONSUMER_POLICY_DROP_OLDEST":
+      return SlowConsumerPolicy.DROP_OLDEST;
+    case 4:
+    case "SLOW_CONSUMER_POLICY_COALESCE":
+      return SlowConsumerPolicy.COALESCE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return SlowConsumerPolicy.UNRECOGNIZED;
+  }
+}
+
+export function slowConsumerPolicyToJSON(object: SlowConsumerPolicy): string {
+  switch (object) {
+    case SlowConsumerPolicy.UNSPECIFIED:
+      return "SLOW_CONSUMER_POLICY_UNSPECIFIED";
+    case SlowConsumerPolicy.CATCH_UP:
+      return "SLOW_CONSUMER_POLICY_CATCH_UP";
+    case SlowConsumerPolicy.DISCONNECT:
+      return "SLOW_CONSUMER_POLICY_DISCONNECT";
+    case SlowConsumerPolicy.DROP_OLDEST:
+      return "SLOW_CONSUMER_POLICY_DROP_OLDEST";
+    case SlowConsumerPolicy.COALESCE:
+      return "SLOW_CONSUMER_POLICY_COALESCE";
+    case SlowConsumerPolicy.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/**
+ * Event is an entry of the event log. Its fields map one to one to CloudEvents
+ * 1.0 (id, source, type, time, datacontenttype, data, extensions).
+ */
 export interface Event {
-  /** Identifier, unique in its stream. */
+  /**
+   * Identifier, unique in its stream. Publishers should set it (UUIDv7): it is
+   * the idempotency key of a publication.
+   */
   id: string;
-  /** Type, such as "order.created". */
+  /** Type, such as "order.created". No "*" and no control characters. */
   type: string;
   /** Content. */
   payload: Uint8Array;
-  /** When it happened, as the publisher says. */
-  timestamp: Timestamp | undefined;
+  /** When it happened, as the publisher says; the server's clock if unset. */
+  timestamp:
+    | Timestamp
+    | undefined;
+  /** Position in the whole log. Grows strictly; not necessarily by one. */
+  sequence: number;
+  /** Stream the event belongs to; events of one stream have a total order. */
+  stream: string;
+  /**
+   * Position in its stream: 1, 2, 3... without holes, so that a consumer of
+   * one stream can detect a loss.
+   */
+  streamRevision: number;
+  /** Opaque position right after this event: pass it as resume_token. */
+  resumeToken: string;
+  /** Free attributes (CloudEvents extensions, trace context). */
+  attributes: Map<string, string>;
+  /** Compaction key: the newest event of a key is its current state. */
+  key: string;
+  /** This event removes its key. */
+  tombstone: boolean;
+  /** Media type of payload; "application/json" makes it readable to filters. */
+  contentType: string;
+  /** Who produced it (a URI reference). */
+  source: string;
+  /** When the server stored it. */
+  publishTime:
+    | Timestamp
+    | undefined;
+  /**
+   * Payload of the previous event with the same key; only on request, and
+   * unset if that event is no longer retained.
+   */
+  previousPayload?:
+    | Uint8Array
+    | undefined;
+  /**
+   * Replaces the event in messages about the stream itself: all other fields
+   * are then unset. Sent only if WatchRequest.controls is set.
+   */
+  control: StreamControl | undefined;
 }
 
-/** WatchRequest selects events. */
+export interface Event_AttributesEntry {
+  key: string;
+  value: string;
+}
+
+/** WatchRequest selects events and a position to start from. */
 export interface WatchRequest {
-  /** Types to deliver; none means all. */
+  /** Types to deliver; none means all. "order.*" matches by prefix. */
   eventTypes: string[];
-  /** Expression that must be true. */
+  /**
+   * CEL expression that must be true, over the variables `event` and, for JSON
+   * payloads, `payload`. At most 4096 characters. Example:
+   *   event.attributes["region"] == "eu" && payload.total > 10.0
+   */
   filter: string;
+  /**
+   * Where to start. Unset: with the next event that is published after the
+   * server has sent its response headers.
+   */
+  start:
+    | //
+    /** After the event, heartbeat or control that carried this token. */
+    { $case: "resumeToken"; value: string }
+    | //
+    /** At this sequence, inclusive. */
+    { $case: "startSequence"; value: number }
+    | //
+    /** At the first event stored at or after this time. */
+    { $case: "startTime"; value: Timestamp }
+    | //
+    /** At a named position. */
+    { $case: "startPosition"; value: StartPosition }
+    | undefined;
+  /** Only these streams; "orders/*" matches by prefix. */
+  streams: string[];
+  /** Send StreamControl messages (caught up, gap, draining, heartbeats). */
+  controls: boolean;
+  /**
+   * Interval of heartbeats when idle; needs controls. 0 means none; otherwise
+   * clamped to 1 s up to 10 min.
+   */
+  heartbeatInterval:
+    | Duration
+    | undefined;
+  /**
+   * First send the newest event of every live key that matches, then
+   * CaughtUp, then changes (Kubernetes' sendInitialEvents).
+   */
+  sendInitialState: boolean;
+  /** Fill Event.previous_payload. */
+  includePreviousPayload: boolean;
+  /** Leave out Event.payload. */
+  omitPayload: boolean;
+  /** What to do if this consumer is slower than the log. */
+  slowConsumerPolicy: SlowConsumerPolicy;
+  /** End the stream with OK after this many events; 0 means never. */
+  limit: number;
+  /** End the stream with OK after this sequence; 0 means never. */
+  untilSequence: number;
+}
+
+/** EventBatch is a run of events in one message. */
+export interface EventBatch {
+  /** The events, in order. */
+  events: Event[];
+  /** Position after the last of them, or after what was scanned. */
+  resumeToken: string;
+  /** Set in messages without events. */
+  control: StreamControl | undefined;
 }
 
 function createBaseEvent(): Event {
-  return { id: "", type: "", payload: new Uint8Array(0), timestamp: undefined };
+  return {
+    id: "",
+    type: "",
+    payload: new Uint8Array(0),
+    timestamp: undefined,
+    sequence: 0,
+    stream: "",
+    streamRevision: 0,
+    resumeToken: "",
+    attributes: new Map(),
+    key: "",
+    tombstone: false,
+    contentType: "",
+    source: "",
+    publishTime: undefined,
+    previousPayload: undefined,
+    control: undefined,
+  };
 }
 
 export const Event: MessageFns<Event> = {
@@ -42,6 +292,42 @@ export const Event: MessageFns<Event> = {
     }
     if (message.timestamp !== undefined) {
       Timestamp.encode(message.timestamp, writer.uint32(34).fork()).join();
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(40).int64(message.sequence);
+    }
+    if (message.stream !== "") {
+      writer.uint32(50).string(message.stream);
+    }
+    if (message.streamRevision !== 0) {
+      writer.uint32(56).int64(message.streamRevision);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(66).string(message.resumeToken);
+    }
+    message.attributes.forEach((value, key) => {
+      Event_AttributesEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
+    });
+    if (message.key !== "") {
+      writer.uint32(82).string(message.key);
+    }
+    if (message.tombstone !== false) {
+      writer.uint32(88).bool(message.tombstone);
+    }
+    if (message.contentType !== "") {
+      writer.uint32(98).string(message.contentType);
+    }
+    if (message.source !== "") {
+      writer.uint32(106).string(message.source);
+    }
+    if (message.publishTime !== undefined) {
+      Timestamp.encode(message.publishTime, writer.uint32(114).fork()).join();
+    }
+    if (message.previousPayload !== undefined) {
+      writer.uint32(130).bytes(message.previousPayload);
+    }
+    if (message.control !== undefined) {
+      StreamControl.encode(message.control, writer.uint32(138).fork()).join();
     }
     return writer;
   },
@@ -91,6 +377,105 @@ export const Event: MessageFns<Event> = {
             message.timestamp = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.stream = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.streamRevision = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            const entry9 = Event_AttributesEntry.decode(reader, reader.uint32());
+            if (entry9.value !== undefined) {
+              message.attributes.set(entry9.key, entry9.value);
+            }
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.tombstone = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.publishTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.previousPayload = reader.bytes();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.control = StreamControl.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -109,6 +494,46 @@ export const Event: MessageFns<Event> = {
       type: isSet(object.type) ? globalThis.String(object.type) : "",
       payload: isSet(object.payload) ? bytesFromBase64(object.payload) : new Uint8Array(0),
       timestamp: isSet(object.timestamp) ? fromJsonTimestamp(object.timestamp) : undefined,
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      stream: isSet(object.stream) ? globalThis.String(object.stream) : "",
+      streamRevision: isSet(object.streamRevision)
+        ? globalThis.Number(object.streamRevision)
+        : isSet(object.stream_revision)
+        ? globalThis.Number(object.stream_revision)
+        : 0,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
+      attributes: isObject(object.attributes)
+        ? (globalThis.Object.entries(object.attributes) as [string, any][]).reduce(
+          (acc: Map<string, string>, [key, value]: [string, any]) => {
+            acc.set(key, globalThis.String(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      tombstone: isSet(object.tombstone) ? globalThis.Boolean(object.tombstone) : false,
+      contentType: isSet(object.contentType)
+        ? globalThis.String(object.contentType)
+        : isSet(object.content_type)
+        ? globalThis.String(object.content_type)
+        : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      publishTime: isSet(object.publishTime)
+        ? fromJsonTimestamp(object.publishTime)
+        : isSet(object.publish_time)
+        ? fromJsonTimestamp(object.publish_time)
+        : undefined,
+      previousPayload: isSet(object.previousPayload)
+        ? bytesFromBase64(object.previousPayload)
+        : isSet(object.previous_payload)
+        ? bytesFromBase64(object.previous_payload)
+        : undefined,
+      control: isSet(object.control) ? StreamControl.fromJSON(object.control) : undefined,
     };
   },
 
@@ -126,6 +551,45 @@ export const Event: MessageFns<Event> = {
     if (message.timestamp !== undefined) {
       obj.timestamp = fromTimestamp(message.timestamp).toISOString();
     }
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.stream !== "") {
+      obj.stream = message.stream;
+    }
+    if (message.streamRevision !== 0) {
+      obj.streamRevision = Math.round(message.streamRevision);
+    }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
+    if (message.attributes?.size) {
+      obj.attributes = {};
+      message.attributes.forEach((v, k) => {
+        obj.attributes[k] = v;
+      });
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.tombstone !== false) {
+      obj.tombstone = message.tombstone;
+    }
+    if (message.contentType !== "") {
+      obj.contentType = message.contentType;
+    }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.publishTime !== undefined) {
+      obj.publishTime = fromTimestamp(message.publishTime).toISOString();
+    }
+    if (message.previousPayload !== undefined) {
+      obj.previousPayload = base64FromBytes(message.previousPayload);
+    }
+    if (message.control !== undefined) {
+      obj.control = StreamControl.toJSON(message.control);
+    }
     return obj;
   },
 
@@ -140,12 +604,134 @@ export const Event: MessageFns<Event> = {
     message.timestamp = (object.timestamp !== undefined && object.timestamp !== null)
       ? Timestamp.fromPartial(object.timestamp)
       : undefined;
+    message.sequence = object.sequence ?? 0;
+    message.stream = object.stream ?? "";
+    message.streamRevision = object.streamRevision ?? 0;
+    message.resumeToken = object.resumeToken ?? "";
+    message.attributes = (() => {
+      const m = new Map();
+      (object.attributes as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    message.key = object.key ?? "";
+    message.tombstone = object.tombstone ?? false;
+    message.contentType = object.contentType ?? "";
+    message.source = object.source ?? "";
+    message.publishTime = (object.publishTime !== undefined && object.publishTime !== null)
+      ? Timestamp.fromPartial(object.publishTime)
+      : undefined;
+    message.previousPayload = object.previousPayload ?? undefined;
+    message.control = (object.control !== undefined && object.control !== null)
+      ? StreamControl.fromPartial(object.control)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseEvent_AttributesEntry(): Event_AttributesEntry {
+  return { key: "", value: "" };
+}
+
+export const Event_AttributesEntry: MessageFns<Event_AttributesEntry> = {
+  encode(message: Event_AttributesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Event_AttributesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvent_AttributesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Event_AttributesEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: Event_AttributesEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Event_AttributesEntry>): Event_AttributesEntry {
+    return Event_AttributesEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Event_AttributesEntry>): Event_AttributesEntry {
+    const message = createBaseEvent_AttributesEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
 
 function createBaseWatchRequest(): WatchRequest {
-  return { eventTypes: [], filter: "" };
+  return {
+    eventTypes: [],
+    filter: "",
+    start: undefined,
+    streams: [],
+    controls: false,
+    heartbeatInterval: undefined,
+    sendInitialState: false,
+    includePreviousPayload: false,
+    omitPayload: false,
+    slowConsumerPolicy: 0,
+    limit: 0,
+    untilSequence: 0,
+  };
 }
 
 export const WatchRequest: MessageFns<WatchRequest> = {
@@ -155,6 +741,47 @@ export const WatchRequest: MessageFns<WatchRequest> = {
     }
     if (message.filter !== "") {
       writer.uint32(18).string(message.filter);
+    }
+    switch (message.start?.$case) {
+      case "resumeToken":
+        writer.uint32(26).string(message.start.value);
+        break;
+      case "startSequence":
+        writer.uint32(32).int64(message.start.value);
+        break;
+      case "startTime":
+        Timestamp.encode(message.start.value, writer.uint32(42).fork()).join();
+        break;
+      case "startPosition":
+        writer.uint32(48).int32(message.start.value);
+        break;
+    }
+    for (const v of message.streams) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.controls !== false) {
+      writer.uint32(64).bool(message.controls);
+    }
+    if (message.heartbeatInterval !== undefined) {
+      Duration.encode(message.heartbeatInterval, writer.uint32(74).fork()).join();
+    }
+    if (message.sendInitialState !== false) {
+      writer.uint32(80).bool(message.sendInitialState);
+    }
+    if (message.includePreviousPayload !== false) {
+      writer.uint32(88).bool(message.includePreviousPayload);
+    }
+    if (message.omitPayload !== false) {
+      writer.uint32(96).bool(message.omitPayload);
+    }
+    if (message.slowConsumerPolicy !== 0) {
+      writer.uint32(104).int32(message.slowConsumerPolicy);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(112).int64(message.limit);
+    }
+    if (message.untilSequence !== 0) {
+      writer.uint32(128).int64(message.untilSequence);
     }
     return writer;
   },
@@ -188,6 +815,110 @@ export const WatchRequest: MessageFns<WatchRequest> = {
             message.filter = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.start = { $case: "resumeToken", value: reader.string() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.start = { $case: "startSequence", value: longToNumber(reader.int64()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.start = { $case: "startTime", value: Timestamp.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.start = { $case: "startPosition", value: reader.int32() as any };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.streams.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.controls = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.heartbeatInterval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.sendInitialState = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.includePreviousPayload = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.omitPayload = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.slowConsumerPolicy = reader.int32() as any;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.limit = longToNumber(reader.int64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.untilSequence = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -208,6 +939,56 @@ export const WatchRequest: MessageFns<WatchRequest> = {
         ? object.event_types.map((e: any) => globalThis.String(e))
         : [],
       filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+      start: isSet(object.resumeToken)
+        ? { $case: "resumeToken", value: globalThis.String(object.resumeToken) }
+        : isSet(object.resume_token)
+        ? { $case: "resumeToken", value: globalThis.String(object.resume_token) }
+        : isSet(object.startSequence)
+        ? { $case: "startSequence", value: globalThis.Number(object.startSequence) }
+        : isSet(object.start_sequence)
+        ? { $case: "startSequence", value: globalThis.Number(object.start_sequence) }
+        : isSet(object.startTime)
+        ? { $case: "startTime", value: fromJsonTimestamp(object.startTime) }
+        : isSet(object.start_time)
+        ? { $case: "startTime", value: fromJsonTimestamp(object.start_time) }
+        : isSet(object.startPosition)
+        ? { $case: "startPosition", value: startPositionFromJSON(object.startPosition) }
+        : isSet(object.start_position)
+        ? { $case: "startPosition", value: startPositionFromJSON(object.start_position) }
+        : undefined,
+      streams: globalThis.Array.isArray(object?.streams) ? object.streams.map((e: any) => globalThis.String(e)) : [],
+      controls: isSet(object.controls) ? globalThis.Boolean(object.controls) : false,
+      heartbeatInterval: isSet(object.heartbeatInterval)
+        ? Duration.fromJSON(object.heartbeatInterval)
+        : isSet(object.heartbeat_interval)
+        ? Duration.fromJSON(object.heartbeat_interval)
+        : undefined,
+      sendInitialState: isSet(object.sendInitialState)
+        ? globalThis.Boolean(object.sendInitialState)
+        : isSet(object.send_initial_state)
+        ? globalThis.Boolean(object.send_initial_state)
+        : false,
+      includePreviousPayload: isSet(object.includePreviousPayload)
+        ? globalThis.Boolean(object.includePreviousPayload)
+        : isSet(object.include_previous_payload)
+        ? globalThis.Boolean(object.include_previous_payload)
+        : false,
+      omitPayload: isSet(object.omitPayload)
+        ? globalThis.Boolean(object.omitPayload)
+        : isSet(object.omit_payload)
+        ? globalThis.Boolean(object.omit_payload)
+        : false,
+      slowConsumerPolicy: isSet(object.slowConsumerPolicy)
+        ? slowConsumerPolicyFromJSON(object.slowConsumerPolicy)
+        : isSet(object.slow_consumer_policy)
+        ? slowConsumerPolicyFromJSON(object.slow_consumer_policy)
+        : 0,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      untilSequence: isSet(object.untilSequence)
+        ? globalThis.Number(object.untilSequence)
+        : isSet(object.until_sequence)
+        ? globalThis.Number(object.until_sequence)
+        : 0,
     };
   },
 
@@ -219,6 +1000,42 @@ export const WatchRequest: MessageFns<WatchRequest> = {
     if (message.filter !== "") {
       obj.filter = message.filter;
     }
+    if (message.start?.$case === "resumeToken") {
+      obj.resumeToken = message.start.value;
+    } else if (message.start?.$case === "startSequence") {
+      obj.startSequence = Math.round(message.start.value);
+    } else if (message.start?.$case === "startTime") {
+      obj.startTime = fromTimestamp(message.start.value).toISOString();
+    } else if (message.start?.$case === "startPosition") {
+      obj.startPosition = startPositionToJSON(message.start.value);
+    }
+    if (message.streams?.length) {
+      obj.streams = message.streams;
+    }
+    if (message.controls !== false) {
+      obj.controls = message.controls;
+    }
+    if (message.heartbeatInterval !== undefined) {
+      obj.heartbeatInterval = Duration.toJSON(message.heartbeatInterval);
+    }
+    if (message.sendInitialState !== false) {
+      obj.sendInitialState = message.sendInitialState;
+    }
+    if (message.includePreviousPayload !== false) {
+      obj.includePreviousPayload = message.includePreviousPayload;
+    }
+    if (message.omitPayload !== false) {
+      obj.omitPayload = message.omitPayload;
+    }
+    if (message.slowConsumerPolicy !== 0) {
+      obj.slowConsumerPolicy = slowConsumerPolicyToJSON(message.slowConsumerPolicy);
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    if (message.untilSequence !== 0) {
+      obj.untilSequence = Math.round(message.untilSequence);
+    }
     return obj;
   },
 
@@ -229,6 +1046,150 @@ export const WatchRequest: MessageFns<WatchRequest> = {
     const message = createBaseWatchRequest();
     message.eventTypes = object.eventTypes?.map((e) => e) || [];
     message.filter = object.filter ?? "";
+    switch (object.start?.$case) {
+      case "resumeToken": {
+        if (object.start?.value !== undefined && object.start?.value !== null) {
+          message.start = { $case: "resumeToken", value: object.start.value };
+        }
+        break;
+      }
+      case "startSequence": {
+        if (object.start?.value !== undefined && object.start?.value !== null) {
+          message.start = { $case: "startSequence", value: object.start.value };
+        }
+        break;
+      }
+      case "startTime": {
+        if (object.start?.value !== undefined && object.start?.value !== null) {
+          message.start = { $case: "startTime", value: Timestamp.fromPartial(object.start.value) };
+        }
+        break;
+      }
+      case "startPosition": {
+        if (object.start?.value !== undefined && object.start?.value !== null) {
+          message.start = { $case: "startPosition", value: object.start.value };
+        }
+        break;
+      }
+    }
+    message.streams = object.streams?.map((e) => e) || [];
+    message.controls = object.controls ?? false;
+    message.heartbeatInterval = (object.heartbeatInterval !== undefined && object.heartbeatInterval !== null)
+      ? Duration.fromPartial(object.heartbeatInterval)
+      : undefined;
+    message.sendInitialState = object.sendInitialState ?? false;
+    message.includePreviousPayload = object.includePreviousPayload ?? false;
+    message.omitPayload = object.omitPayload ?? false;
+    message.slowConsumerPolicy = object.slowConsumerPolicy ?? 0;
+    message.limit = object.limit ?? 0;
+    message.untilSequence = object.untilSequence ?? 0;
+    return message;
+  },
+};
+
+function createBaseEventBatch(): EventBatch {
+  return { events: [], resumeToken: "", control: undefined };
+}
+
+export const EventBatch: MessageFns<EventBatch> = {
+  encode(message: EventBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.events) {
+      Event.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(18).string(message.resumeToken);
+    }
+    if (message.control !== undefined) {
+      StreamControl.encode(message.control, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EventBatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEventBatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.events.push(Event.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.control = StreamControl.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EventBatch {
+    return {
+      events: globalThis.Array.isArray(object?.events) ? object.events.map((e: any) => Event.fromJSON(e)) : [],
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
+      control: isSet(object.control) ? StreamControl.fromJSON(object.control) : undefined,
+    };
+  },
+
+  toJSON(message: EventBatch): unknown {
+    const obj: any = {};
+    if (message.events?.length) {
+      obj.events = message.events.map((e) => Event.toJSON(e));
+    }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
+    if (message.control !== undefined) {
+      obj.control = StreamControl.toJSON(message.control);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EventBatch>): EventBatch {
+    return EventBatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EventBatch>): EventBatch {
+    const message = createBaseEventBatch();
+    message.events = object.events?.map((e) => Event.fromPartial(e)) || [];
+    message.resumeToken = object.resumeToken ?? "";
+    message.control = (object.control !== undefined && object.control !== null)
+      ? StreamControl.fromPartial(object.control)
+      : undefined;
     return message;
   },
 };
@@ -298,6 +1259,21 @@ function fromJsonTimestamp(o: any): Timestamp {
   } else {
     return Timestamp.fromJSON(o);
   }
+}
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {

@@ -49,6 +49,14 @@ export interface ServerLimits {
     | undefined;
   /** Smallest part of a parallel upload. */
   minPartBytes: number;
+  /** Bytes of an event. */
+  maxEventBytes: number;
+  /** Characters of a filter. */
+  maxFilterChars: number;
+  /** Bytes of a chat message. */
+  maxChatMessageBytes: number;
+  /** Chat messages per user and second. */
+  maxChatMessagesPerSecond: number;
 }
 
 function createBaseGetServerInfoRequest(): GetServerInfoRequest {
@@ -293,7 +301,17 @@ export const GetServerInfoResponse: MessageFns<GetServerInfoResponse> = {
 };
 
 function createBaseServerLimits(): ServerLimits {
-  return { maxMessageBytes: 0, maxChunkBytes: 0, maxFileBytes: 0, uploadTtl: undefined, minPartBytes: 0 };
+  return {
+    maxMessageBytes: 0,
+    maxChunkBytes: 0,
+    maxFileBytes: 0,
+    uploadTtl: undefined,
+    minPartBytes: 0,
+    maxEventBytes: 0,
+    maxFilterChars: 0,
+    maxChatMessageBytes: 0,
+    maxChatMessagesPerSecond: 0,
+  };
 }
 
 export const ServerLimits: MessageFns<ServerLimits> = {
@@ -312,6 +330,18 @@ export const ServerLimits: MessageFns<ServerLimits> = {
     }
     if (message.minPartBytes !== 0) {
       writer.uint32(40).int64(message.minPartBytes);
+    }
+    if (message.maxEventBytes !== 0) {
+      writer.uint32(48).int64(message.maxEventBytes);
+    }
+    if (message.maxFilterChars !== 0) {
+      writer.uint32(56).int32(message.maxFilterChars);
+    }
+    if (message.maxChatMessageBytes !== 0) {
+      writer.uint32(80).int64(message.maxChatMessageBytes);
+    }
+    if (message.maxChatMessagesPerSecond !== 0) {
+      writer.uint32(89).double(message.maxChatMessagesPerSecond);
     }
     return writer;
   },
@@ -369,6 +399,38 @@ export const ServerLimits: MessageFns<ServerLimits> = {
             message.minPartBytes = longToNumber(reader.int64());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxEventBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.maxFilterChars = reader.int32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.maxChatMessageBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 89) {
+              break;
+            }
+
+            message.maxChatMessagesPerSecond = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -408,6 +470,26 @@ export const ServerLimits: MessageFns<ServerLimits> = {
         : isSet(object.min_part_bytes)
         ? globalThis.Number(object.min_part_bytes)
         : 0,
+      maxEventBytes: isSet(object.maxEventBytes)
+        ? globalThis.Number(object.maxEventBytes)
+        : isSet(object.max_event_bytes)
+        ? globalThis.Number(object.max_event_bytes)
+        : 0,
+      maxFilterChars: isSet(object.maxFilterChars)
+        ? globalThis.Number(object.maxFilterChars)
+        : isSet(object.max_filter_chars)
+        ? globalThis.Number(object.max_filter_chars)
+        : 0,
+      maxChatMessageBytes: isSet(object.maxChatMessageBytes)
+        ? globalThis.Number(object.maxChatMessageBytes)
+        : isSet(object.max_chat_message_bytes)
+        ? globalThis.Number(object.max_chat_message_bytes)
+        : 0,
+      maxChatMessagesPerSecond: isSet(object.maxChatMessagesPerSecond)
+        ? globalThis.Number(object.maxChatMessagesPerSecond)
+        : isSet(object.max_chat_messages_per_second)
+        ? globalThis.Number(object.max_chat_messages_per_second)
+        : 0,
     };
   },
 
@@ -428,6 +510,18 @@ export const ServerLimits: MessageFns<ServerLimits> = {
     if (message.minPartBytes !== 0) {
       obj.minPartBytes = Math.round(message.minPartBytes);
     }
+    if (message.maxEventBytes !== 0) {
+      obj.maxEventBytes = Math.round(message.maxEventBytes);
+    }
+    if (message.maxFilterChars !== 0) {
+      obj.maxFilterChars = Math.round(message.maxFilterChars);
+    }
+    if (message.maxChatMessageBytes !== 0) {
+      obj.maxChatMessageBytes = Math.round(message.maxChatMessageBytes);
+    }
+    if (message.maxChatMessagesPerSecond !== 0) {
+      obj.maxChatMessagesPerSecond = floatToJson(message.maxChatMessagesPerSecond);
+    }
     return obj;
   },
 
@@ -443,6 +537,10 @@ export const ServerLimits: MessageFns<ServerLimits> = {
       ? Duration.fromPartial(object.uploadTtl)
       : undefined;
     message.minPartBytes = object.minPartBytes ?? 0;
+    message.maxEventBytes = object.maxEventBytes ?? 0;
+    message.maxFilterChars = object.maxFilterChars ?? 0;
+    message.maxChatMessageBytes = object.maxChatMessageBytes ?? 0;
+    message.maxChatMessagesPerSecond = object.maxChatMessagesPerSecond ?? 0;
     return message;
   },
 };
@@ -464,6 +562,10 @@ export const InfoServiceDefinition = {
     },
   },
 } as const;
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 

@@ -22,6 +22,12 @@ export interface ServerInfo {
     readonly uploadTtlMs: number | undefined;
     /** Smallest part of a parallel upload. */
     readonly minPartBytes: number | undefined;
+    readonly maxEventBytes: number | undefined;
+    /** Of the filter of a watch, in characters. */
+    readonly maxFilterChars: number | undefined;
+    readonly maxChatMessageBytes: number | undefined;
+    /** Of one user, in the long run. */
+    readonly maxChatMessagesPerSecond: number | undefined;
   };
   /** The server's clock. */
   readonly serverTime: Date | undefined;
@@ -46,6 +52,10 @@ export async function getServerInfo(rpc: Rpc, options?: CallOptions): Promise<Se
       maxFileBytes: orNone(limits?.maxFileBytes),
       uploadTtlMs: limits?.uploadTtl && orNone(msOfDuration(limits.uploadTtl)),
       minPartBytes: orNone(limits?.minPartBytes),
+      maxEventBytes: orNone(limits?.maxEventBytes),
+      maxFilterChars: orNone(limits?.maxFilterChars),
+      maxChatMessageBytes: orNone(limits?.maxChatMessageBytes),
+      maxChatMessagesPerSecond: orNone(limits?.maxChatMessagesPerSecond),
     },
     serverTime: serverTime && toDate(serverTime),
     clusterId,

@@ -4,7 +4,7 @@ import { resourceNotFound } from "@millrace/shared-types";
 import type { CallContext } from "../rpc/call-context.js";
 
 import type { FilesDeps } from "./files-deps.js";
-import { getJson, untilCommitted } from "./json-records.js";
+import { getJson, untilCommitted } from "../records/json-records.js";
 import type { UploadRecord } from "./upload-record.js";
 import { UPLOADS } from "./upload-record.js";
 import { abandonUpload } from "./upload-sessions.js";

@@ -10,7 +10,7 @@ import { draftOf, limitExceeded } from "./file-draft.js";
 import type { FileRecord } from "./file-record.js";
 import { FILES } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
-import { getJson } from "./json-records.js";
+import { getJson } from "../records/json-records.js";
 import type { UploadPlan } from "./open-upload.js";
 import { openUpload } from "./open-upload.js";
 import { toUploadSession } from "./upload-record.js";

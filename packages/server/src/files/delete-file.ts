@@ -10,8 +10,8 @@ import { checkGeneration, removeFromName } from "./file-names.js";
 import type { FileRecord } from "./file-record.js";
 import { FILES, loadFile } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
-import type { Versioned } from "./json-records.js";
-import { removeRecord, untilCommitted } from "./json-records.js";
+import type { Versioned } from "../records/json-records.js";
+import { removeRecord, untilCommitted } from "../records/json-records.js";
 
 /** Deletes a file. Downloads that have begun finish. */
 export async function deleteFile(

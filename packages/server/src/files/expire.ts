@@ -9,7 +9,7 @@ import { forgetName } from "./file-names.js";
 import type { FileRecord } from "./file-record.js";
 import { FILES, isExpired } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
-import { getJson } from "./json-records.js";
+import { getJson } from "../records/json-records.js";
 import type { UploadRecord } from "./upload-record.js";
 import { UPLOADS } from "./upload-record.js";
 import { abandonUpload, forgetUpload } from "./upload-sessions.js";

@@ -4,8 +4,8 @@ import type { Mutation, RecordStore } from "../ports/record-store.js";
 
 import { addDue } from "./due.js";
 import type { FileRecord } from "./file-record.js";
-import type { Versioned } from "./json-records.js";
-import { getJson, putJson, removeRecord } from "./json-records.js";
+import type { Versioned } from "../records/json-records.js";
+import { getJson, putJson, removeRecord } from "../records/json-records.js";
 
 /** The counter of each name: `"owner"/name`. */
 const NAMES = "names";

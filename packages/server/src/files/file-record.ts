@@ -4,8 +4,8 @@ import { resourceNotFound, timestampOfMs } from "@millrace/shared-types";
 import type { RecordStore } from "../ports/record-store.js";
 
 import type { FileDraft } from "./file-draft.js";
-import type { Versioned } from "./json-records.js";
-import { getJson } from "./json-records.js";
+import type { Versioned } from "../records/json-records.js";
+import { getJson } from "../records/json-records.js";
 
 /** Published files, by file id. */
 export const FILES = "files";

@@ -3,8 +3,8 @@ import type { Clock } from "../ports/clock.js";
 import type { RecordStore } from "../ports/record-store.js";
 import type { Logger } from "../rpc/logger.js";
 
-import type { KeyedLock } from "./keyed-lock.js";
-import type { PageTokens } from "./page-tokens.js";
+import type { KeyedLock } from "../records/keyed-lock.js";
+import type { PageTokens } from "../records/page-tokens.js";
 import type { ParallelUploads } from "./parallel-uploads.js";
 
 /** What the files domain accepts. */

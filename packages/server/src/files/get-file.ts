@@ -8,7 +8,7 @@ import { readName } from "./file-names.js";
 import type { Asker, FileRecord } from "./file-record.js";
 import { FILES, isExpired, loadFile, toFileInfo } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
-import { getJson } from "./json-records.js";
+import { getJson } from "../records/json-records.js";
 
 /** Describes a file, found by its id or by its name (the newest generation). */
 export async function getFile(

@@ -8,9 +8,9 @@ import { listByName, ownerKey } from "./file-names.js";
 import type { FileRecord } from "./file-record.js";
 import { FILES, isExpired, toFileInfo } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
-import { getJson } from "./json-records.js";
-import { loadPage } from "./load-page.js";
-import { pageLimit } from "./page-tokens.js";
+import { getJson } from "../records/json-records.js";
+import { loadPage } from "../records/load-page.js";
+import { pageLimit } from "../records/page-tokens.js";
 
 /**
  * Lists the caller's files in order of name, bytewise, the newest generation of a name first. A page

@@ -5,9 +5,9 @@ import type { CallContext } from "../rpc/call-context.js";
 
 import { ownerKey } from "./file-names.js";
 import type { FilesDeps } from "./files-deps.js";
-import { getJson } from "./json-records.js";
-import { loadPage } from "./load-page.js";
-import { pageLimit } from "./page-tokens.js";
+import { getJson } from "../records/json-records.js";
+import { loadPage } from "../records/load-page.js";
+import { pageLimit } from "../records/page-tokens.js";
 import type { UploadRecord } from "./upload-record.js";
 import { toUploadSession, UPLOADS } from "./upload-record.js";
 import { OPEN_UPLOADS } from "./upload-sessions.js";

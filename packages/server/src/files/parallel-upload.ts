@@ -7,7 +7,7 @@ import { coveredFrom, mergeSpan } from "./byte-spans.js";
 import { Committer } from "./committer.js";
 import { limitExceeded } from "./file-draft.js";
 import type { FilesDeps } from "./files-deps.js";
-import type { Versioned } from "./json-records.js";
+import type { Versioned } from "../records/json-records.js";
 import type { UploadRecord } from "./upload-record.js";
 import { committedSize, uploadPreempted } from "./upload-record.js";
 import { changeUpload } from "./upload-sessions.js";

@@ -8,8 +8,8 @@ import { addToName, checkGeneration, nameKey, readName } from "./file-names.js";
 import type { FileRecord } from "./file-record.js";
 import { FILES } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
-import { putJson, untilCommitted } from "./json-records.js";
-import { newId } from "./new-id.js";
+import { putJson, untilCommitted } from "../records/json-records.js";
+import { newId } from "../records/new-id.js";
 import { commitOwned } from "./upload-sessions.js";
 
 /** Content and what to publish it as. */

@@ -8,7 +8,7 @@ import type { FileDraft } from "./file-draft.js";
 import { draftOfName } from "./file-draft.js";
 import { checkGeneration, readName } from "./file-names.js";
 import type { FilesDeps } from "./files-deps.js";
-import { newId } from "./new-id.js";
+import { newId } from "../records/new-id.js";
 import type { Published } from "./publish-file.js";
 import { publishFile } from "./publish-file.js";
 import { receiveChunks } from "./receive-chunks.js";

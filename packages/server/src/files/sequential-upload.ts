@@ -4,7 +4,7 @@ import { Committer } from "./committer.js";
 import { completedMeanwhile, completeUpload } from "./complete-upload.js";
 import type { ExpectedChecksums } from "./file-draft.js";
 import type { FilesDeps } from "./files-deps.js";
-import type { Versioned } from "./json-records.js";
+import type { Versioned } from "../records/json-records.js";
 import type { Published } from "./publish-file.js";
 import type { Prefix } from "./sequential-writer.js";
 import { SequentialWriter } from "./sequential-writer.js";

@@ -1,8 +1,8 @@
 import { publishedOf, recoverUpload } from "./complete-upload.js";
 import type { Asker } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
-import type { Versioned } from "./json-records.js";
-import { putJson, untilCommitted } from "./json-records.js";
+import type { Versioned } from "../records/json-records.js";
+import { putJson, untilCommitted } from "../records/json-records.js";
 import { ParallelUpload } from "./parallel-upload.js";
 import type { Published } from "./publish-file.js";
 import { SequentialUpload } from "./sequential-upload.js";

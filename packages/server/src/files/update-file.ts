@@ -12,7 +12,7 @@ import { addToName, readName, removeFromName } from "./file-names.js";
 import type { FileRecord } from "./file-record.js";
 import { FILES, loadFile, toFileInfo } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
-import { putJson, untilCommitted } from "./json-records.js";
+import { putJson, untilCommitted } from "../records/json-records.js";
 
 /** What can change, by its path in the mask. */
 const FIELDS: Readonly<Record<string, (file: FileInfo) => Partial<FileRecord>>> = {

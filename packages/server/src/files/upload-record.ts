@@ -9,8 +9,8 @@ import { coveredFrom } from "./byte-spans.js";
 import type { FileDraft } from "./file-draft.js";
 import type { Asker, FileRecord } from "./file-record.js";
 import { toFileInfo } from "./file-record.js";
-import type { Versioned } from "./json-records.js";
-import { getJson } from "./json-records.js";
+import type { Versioned } from "../records/json-records.js";
+import { getJson } from "../records/json-records.js";
 
 /** Upload sessions in any state, by upload id, which is also the id of their staged bytes. */
 export const UPLOADS = "uploads";

@@ -9,8 +9,8 @@ import { ownerKey } from "./file-names.js";
 import type { FileRecord } from "./file-record.js";
 import { FILES } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
-import type { Versioned } from "./json-records.js";
-import { getJson, putJson, removeRecord } from "./json-records.js";
+import type { Versioned } from "../records/json-records.js";
+import { getJson, putJson, removeRecord } from "../records/json-records.js";
 import type { UploadRecord } from "./upload-record.js";
 import { UPLOADS, uploadGone, uploadPreempted } from "./upload-record.js";
 

@@ -46,3 +46,16 @@ export class SplicedMessage implements EncodedMessage {
     return this.byteLength;
   }
 }
+
+/**
+ * Responses of a stream that are serialized already, in order: what is sent to many is serialized once.
+ * A streaming handler may yield it in place of a message.
+ */
+export class EncodedMessages {
+  /** Each a whole message; must not change until it is sent. */
+  readonly messages: readonly Uint8Array[];
+
+  constructor(messages: readonly Uint8Array[]) {
+    this.messages = messages;
+  }
+}

@@ -24,6 +24,8 @@ export interface InMemoryCallContext {
   readonly deadline: Date | undefined;
   /** Aborts when the handler should stop; the reason is the error that the call ends with. */
   readonly signal: AbortSignal;
+  /** Aborts when the transport drains, here together with `signal`. */
+  readonly draining: AbortSignal;
   /** Aborts at any end of the call, after the handler's `finally` blocks have run. */
   readonly done: AbortSignal;
   /** Drops everything. */
@@ -60,11 +62,13 @@ const SILENT: InMemoryLog = {
 export function createInMemoryContext(facts: ContextFacts): ContextControls {
   const stop = new AbortController();
   const done = new AbortController();
+  const drain = new AbortController();
   let position = (): string | undefined => undefined;
   const context: InMemoryCallContext = {
     ...facts,
     principal: { id: "" },
     signal: stop.signal,
+    draining: drain.signal,
     done: done.signal,
     log: SILENT,
     trailers: { "x-request-id": facts.requestId },
@@ -75,7 +79,9 @@ export function createInMemoryContext(facts: ContextFacts): ContextControls {
   return {
     context,
     abort(reason) {
-      if (!done.signal.aborted) stop.abort(isDraining(reason) ? withResumeToken(reason, position()) : reason);
+      if (done.signal.aborted) return;
+      if (isDraining(reason)) drain.abort();
+      stop.abort(isDraining(reason) ? withResumeToken(reason, position()) : reason);
     },
     finish: () => done.abort(),
   };

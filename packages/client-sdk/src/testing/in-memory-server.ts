@@ -1,5 +1,6 @@
 import {
   decodeMessage,
+  EncodedMessages,
   encodeMessage,
   encodeStatusDetails,
   MalformedMessageError,
@@ -8,6 +9,7 @@ import {
   ServiceError,
   STATUS_DETAILS_KEY,
   StatusCode,
+  type MessageType,
   type MethodDefinition,
   type ServiceDefinition,
   type ServiceHandlers,
@@ -95,9 +97,15 @@ async function respond(served: ServedCall, context: InMemoryCallContext): Promis
   for await (const response of responsesOf(route.handler(input, context))) {
     context.signal.throwIfAborted();
     call.sendHeaders({});
-    await call.responses.put(encodeMessage(responseType, response));
-    context.signal.throwIfAborted();
+    for (const message of encodedOf(responseType, response)) {
+      await call.responses.put(message);
+      context.signal.throwIfAborted();
+    }
   }
+}
+
+function encodedOf(type: MessageType<unknown>, response: unknown): readonly Uint8Array[] {
+  return response instanceof EncodedMessages ? response.messages : [encodeMessage(type, response)];
 }
 
 async function* responsesOf(result: AsyncIterable<unknown> | Promise<unknown>): AsyncGenerator<unknown> {

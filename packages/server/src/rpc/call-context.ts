@@ -34,6 +34,12 @@ export interface CallContext {
    */
   readonly signal: AbortSignal;
 
+  /**
+   * Aborts when the server begins to drain. A stream that has asked for this signal before is not ended
+   * at once like others, but `DRAIN_NOTICE_MS` later: time to tell its client.
+   */
+  readonly draining: AbortSignal;
+
   /** Aborts at any end of the call, success included, after the handler's `finally` blocks have run. */
   readonly done: AbortSignal;
 

@@ -50,6 +50,17 @@ export class CallRegistry {
     if (this.#draining && method.policy.whileDraining !== true) throw draining({});
   }
 
+  /** Ends the streams that did not ask to be told of a drain, and tells the others. Says whether there are any. */
+  announceDrain(): boolean {
+    let told = false;
+    for (const call of this.#calls) {
+      if (call.method.kind === "unary") continue;
+      if (call.announceDrain()) told = true;
+      else call.abortResumable(draining);
+    }
+    return told;
+  }
+
   /** Ends all streams with `DRAINING` and the position to resume from; unary calls may go on. */
   endStreams(): void {
     for (const call of this.#calls) if (call.method.kind !== "unary") call.abortResumable(draining);

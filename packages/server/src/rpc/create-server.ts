@@ -65,6 +65,9 @@ export async function createServer(options: ServerOptions = {}): Promise<Running
 /** How long a drain waits for the last statuses and GOAWAYs to go out, after everything has been told to end. */
 const FLUSH_MS = 1_000;
 
+/** How long streams that tell their clients of a drain go on after it has begun. */
+export const DRAIN_NOTICE_MS = 250;
+
 const NEVER = new AbortController().signal;
 
 class StreamServer implements RunningServer {
@@ -139,6 +142,7 @@ class StreamServer implements RunningServer {
     this.health.drain();
     this.#calls.drain();
     await turn(); // watchers of health hear of it before their streams end
+    if (this.#calls.announceDrain()) await this.#withinMs(DRAIN_NOTICE_MS, (signal) => this.#calls.whenIdle(signal));
     this.#calls.endStreams();
     await this.#withinMs(drainGraceMs, (signal) => this.#calls.whenIdle(signal));
     this.#calls.endAll();

@@ -43,6 +43,24 @@ describe("drain", () => {
     for (const client of clients) client.close();
   });
 
+  test("gives a stream that asks for it time to tell its client, and then ends it like all others", async () => {
+    await using test = await startTestServer({
+      async *down(_request, { draining, signal }) {
+        yield chunk(1);
+        await new Promise((resolve) => draining.addEventListener("abort", resolve));
+        signal.throwIfAborted();
+        yield chunk(2);
+        await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+      },
+    });
+    using client = new TestClient(test.address);
+    const call = client.down(chunk(1));
+    const outcome = outcomeOf(call);
+    await new Promise((resolve) => call.once("data", resolve));
+    await test.server.drain();
+    expect(await outcome).toMatchObject({ numbers: [1, 2], details: { reason: "DRAINING" } });
+  });
+
   test("lets a unary call finish", async () => {
     const begun = latch();
     const finish = latch();

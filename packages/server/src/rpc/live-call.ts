@@ -40,6 +40,7 @@ export class LiveCall implements WireListener {
   readonly trailers: Record<string, string | Uint8Array> = {};
   readonly #abort = new AbortController();
   readonly #done = new AbortController();
+  #draining: AbortController | undefined;
   readonly #cancelDeadline: () => void;
 
   constructor(
@@ -64,6 +65,18 @@ export class LiveCall implements WireListener {
   /** Aborts when the handler should stop; see `CallContext.signal`. */
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  /** Aborts when a drain begins; see `CallContext.draining`. */
+  get draining(): AbortSignal {
+    this.#draining ??= new AbortController();
+    return this.#draining.signal;
+  }
+
+  /** Tells the handler of a drain if it has asked to be told. */
+  announceDrain(): boolean {
+    this.#draining?.abort();
+    return this.#draining !== undefined;
   }
 
   /** Aborts at the end of the call, whatever the end. */

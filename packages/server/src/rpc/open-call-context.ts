@@ -14,6 +14,9 @@ export function openCallContext(call: LiveCall, principal: Principal): CallConte
     headers: headersOf(wire.metadata),
     deadline: Number.isFinite(wire.deadlineMs) ? new Date(wire.deadlineMs) : undefined,
     signal: call.signal,
+    get draining() {
+      return call.draining;
+    },
     done: call.done,
     log: call.log,
     trailers: call.trailers,

@@ -1,5 +1,6 @@
 import type { EncodedMessage } from "@millrace/shared-types";
 
+import { packLength, PackedMessages } from "./packed-messages.js";
 import type { Watchdog } from "./watchdog.js";
 import type { WireCall } from "./wire-call.js";
 
@@ -44,9 +45,29 @@ export class ResponseWriter {
    */
   write(message: EncodedMessage): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.reason);
-    const costBytes = message.byteLength + MESSAGE_OVERHEAD_BYTES;
-    if (this.#hasRoomFor(costBytes)) return this.#send(message, costBytes);
-    return this.#untilRoomFor(costBytes).then(() => this.#send(message, costBytes));
+    return this.#write(message, 1);
+  }
+
+  /** As `write`, for messages that are serialized already: several go out in one write. */
+  writeAll(messages: readonly Uint8Array[]): Promise<void> | undefined {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.reason);
+    return this.#writeFrom(messages, 0);
+  }
+
+  #writeFrom(messages: readonly Uint8Array[], start: number): Promise<void> | undefined {
+    for (let at = start; at < messages.length;) {
+      const count = packLength(messages, at);
+      const full = this.#write(new PackedMessages(messages.slice(at, at + count)), count);
+      at += count;
+      if (full !== undefined) return full.then(() => this.#writeFrom(messages, at));
+    }
+    return undefined;
+  }
+
+  #write(message: EncodedMessage, count: number): Promise<void> | undefined {
+    const costBytes = message.byteLength + count * MESSAGE_OVERHEAD_BYTES;
+    if (this.#hasRoomFor(costBytes)) return this.#send(message, count, costBytes);
+    return this.#untilRoomFor(costBytes).then(() => this.#send(message, count, costBytes));
   }
 
   /** Fails the write that waits and all later ones. */
@@ -66,9 +87,9 @@ export class ResponseWriter {
     return new Promise((resolve, reject) => (this.#waiter = { costBytes, resolve, reject }));
   }
 
-  #send(message: EncodedMessage, costBytes: number): undefined {
+  #send(message: EncodedMessage, count: number, costBytes: number): undefined {
     this.#unwrittenBytes += costBytes;
-    this.#messages++;
+    this.#messages += count;
     this.#wire.send(message, () => this.#onWritten(costBytes));
   }
 

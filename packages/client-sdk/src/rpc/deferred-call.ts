@@ -1,4 +1,4 @@
-import { StatusCode } from "@millrace/shared-types";
+import { type EncodedMessage, StatusCode } from "@millrace/shared-types";
 
 import { type Deferred, deferred } from "./deferred.js";
 import { refusedCall } from "./refused-call.js";
@@ -31,7 +31,7 @@ export class DeferredCall implements TransportCall {
     return this.#call?.peer();
   }
 
-  async send(message: Uint8Array): Promise<void> {
+  async send(message: EncodedMessage): Promise<void> {
     const call = await this.#opened;
     await call.send(message);
   }

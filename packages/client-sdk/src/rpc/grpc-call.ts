@@ -1,8 +1,8 @@
 import { type ChannelInterface, type Metadata, status as GrpcStatus, type StatusObject } from "@grpc/grpc-js";
-import { StatusCode } from "@millrace/shared-types";
+import { type EncodedMessage, StatusCode } from "@millrace/shared-types";
 
 import { type Deferred, deferred } from "./deferred.js";
-import { asBuffer, fromMetadata } from "./grpc-metadata.js";
+import { fromMetadata } from "./grpc-metadata.js";
 import type { HeaderMap, TransportCall, TransportStatus } from "./transport.js";
 
 type ChannelCall = ReturnType<ChannelInterface["createCall"]>;
@@ -73,11 +73,11 @@ export class GrpcCall implements TransportCall {
     return this.#peer;
   }
 
-  send(message: Uint8Array): Promise<void> {
+  send(message: EncodedMessage): Promise<void> {
     if (this.#ended) return Promise.resolve();
     return new Promise((resolve) => {
       this.#sender = resolve;
-      this.#call.sendMessageWithContext({ callback: () => resolve() }, asBuffer(message));
+      this.#call.sendMessageWithContext({ callback: () => resolve() }, framed(message));
     });
   }
 
@@ -133,4 +133,13 @@ export class GrpcCall implements TransportCall {
     this.#receiver = undefined;
     receiver?.(message);
   }
+}
+
+/**
+ * What grpc-js takes for a Buffer. Of it, it uses the length and `copy` alone (compression-filter.ts,
+ * `writeMessage`; max-message-size and retries look at the length), so large contents are copied once: into
+ * their frame.
+ */
+function framed(message: EncodedMessage): Buffer {
+  return message as Buffer;
 }

@@ -144,7 +144,7 @@ describe("a connection", () => {
     });
     const transport = new GrpcTransport({ target: server.target });
     const call = transport.start({ path: "/test.v1.Numbers/Count", headers: {} });
-    void call.send(new Uint8Array());
+    void call.send(Buffer.alloc(0));
     call.halfClose();
     await begun.promise;
     const receiving = call.receive();

@@ -1,4 +1,12 @@
-import { decodeMessage, encodeMessage, type MessageType, type PartialMessage } from "@millrace/shared-types";
+import {
+  decodeMessage,
+  type EncodedMessage,
+  layOutMessage,
+  type MessageType,
+  type PartialMessage,
+} from "@millrace/shared-types";
+
+import { asBuffer } from "./grpc-metadata.js";
 
 /** A message type that brings its own serialization instead of ts-proto's reader and writer. */
 export interface SerializedType<T> extends MessageType<T> {
@@ -6,9 +14,9 @@ export interface SerializedType<T> extends MessageType<T> {
   readonly fromBytes: (bytes: Uint8Array) => T;
 }
 
-export function toBytes<T>(type: MessageType<T>, message: PartialMessage<T>): Uint8Array {
+export function toBytes<T>(type: MessageType<T>, message: PartialMessage<T>): EncodedMessage {
   const whole = type.fromPartial(message);
-  return isSerialized(type) ? type.toBytes(whole) : encodeMessage(type, whole);
+  return isSerialized(type) ? asBuffer(type.toBytes(whole)) : layOutMessage(type, whole);
 }
 
 export function fromBytes<T>(type: MessageType<T>, bytes: Uint8Array): T {

@@ -1,4 +1,5 @@
 import {
+  type EncodedMessage,
   type MethodDefinition,
   type PartialMessage,
   type RequestOf,
@@ -60,7 +61,7 @@ export class OpenCall<M extends MethodDefinition> {
   }
 
   /** @throws {StreamingError} if the message cannot be sent */
-  encode(message: PartialMessage<RequestOf<M>>): Uint8Array {
+  encode(message: PartialMessage<RequestOf<M>>): EncodedMessage {
     const bytes = this.#serialize(message);
     const { maxSendBytes, counters } = this.#core;
     if (bytes.byteLength > maxSendBytes) {
@@ -112,7 +113,7 @@ export class OpenCall<M extends MethodDefinition> {
     this.transport.cancel("cancelled");
   };
 
-  #serialize(message: PartialMessage<RequestOf<M>>): Uint8Array {
+  #serialize(message: PartialMessage<RequestOf<M>>): EncodedMessage {
     const { requestType } = this.#definition;
     try {
       return toBytes(requestType, message);

@@ -1,3 +1,5 @@
+import type { EncodedMessage } from "@millrace/shared-types";
+
 import { ResourceExhaustedError } from "../errors.js";
 import { deferred } from "./deferred.js";
 import type { TransportCall } from "./transport.js";
@@ -9,7 +11,7 @@ const MAX_QUEUED_BYTES = 16 * 1_048_576;
 const ENTRY_BYTES = 64;
 
 interface Entry {
-  readonly message: Uint8Array;
+  readonly message: EncodedMessage;
   readonly accepted: () => void;
 }
 
@@ -41,7 +43,7 @@ export class SendQueue {
    *
    * @throws {ResourceExhaustedError} if 16 MiB are waiting already
    */
-  push(message: Uint8Array): Promise<void> {
+  push(message: EncodedMessage): Promise<void> {
     const waitingBytes = this.#bufferedBytes + this.#entries.size * ENTRY_BYTES;
     if (waitingBytes > 0 && waitingBytes + message.byteLength > MAX_QUEUED_BYTES) {
       throw new ResourceExhaustedError(`${String(waitingBytes)} bytes wait to be sent already: await each send`);

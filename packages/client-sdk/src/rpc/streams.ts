@@ -38,7 +38,8 @@ export interface ResumableStream<T, P> extends ServerStream<T> {
 export interface DuplexStream<Out, In> extends ServerStream<In> {
   /**
    * Sends one message; may be called again before it resolves. Resolves when the connection has
-   * accepted it, so that awaiting each call holds the sender at the reader's pace.
+   * accepted it, so that awaiting each call holds the sender at the reader's pace. Its `bytes` values must
+   * not change before that.
    *
    * @throws {StreamingError} once the call has ended
    */

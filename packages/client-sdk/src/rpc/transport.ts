@@ -1,4 +1,4 @@
-import type { StatusCode } from "@millrace/shared-types";
+import type { EncodedMessage, StatusCode } from "@millrace/shared-types";
 
 /** Headers or trailers: lower-case names; binary values under names that end in `-bin`. */
 export type HeaderMap = Readonly<Record<string, string | Uint8Array>>;
@@ -38,10 +38,10 @@ export interface TransportCall {
   /** Address of the peer, once known. */
   peer(): string | undefined;
   /**
-   * Sends one message. Resolves when the connection has accepted it (flow control included), or
-   * when the call has ended: see `status` for why. Never rejects. One at a time.
+   * Sends one message, whose bytes must not change before that. Resolves when the connection has accepted
+   * it (flow control included), or when the call has ended: see `status` for why. Never rejects. One at a time.
    */
-  send(message: Uint8Array): Promise<void>;
+  send(message: EncodedMessage): Promise<void>;
   /** Says that no more messages follow. */
   halfClose(): void;
   /** Next message; `undefined` when the call has ended (see `status`). One at a time. Never rejects. */

@@ -1,4 +1,4 @@
-import { StatusCode } from "@millrace/shared-types";
+import { type EncodedMessage, StatusCode } from "@millrace/shared-types";
 
 import type { ClientClock } from "../options.js";
 import type { HeaderMap, TransportCall, TransportStatus } from "../rpc/transport.js";
@@ -45,7 +45,7 @@ export class FaultCall implements TransportCall {
     return this.#inner.peer();
   }
 
-  send(message: Uint8Array): Promise<void> {
+  send(message: EncodedMessage): Promise<void> {
     this.#sending = this.#send(message);
     return this.#sending;
   }
@@ -86,7 +86,7 @@ export class FaultCall implements TransportCall {
     this.#hole = undefined;
   }
 
-  async #send(message: Uint8Array): Promise<void> {
+  async #send(message: EncodedMessage): Promise<void> {
     await this.#untilOutOfHole();
     await this.#inner.send(message);
     this.#count(1, message.length);

@@ -1,5 +1,5 @@
 import type { HeaderMap, TransportCall, TransportStatus } from "../rpc/transport.js";
-import { StatusCode } from "@millrace/shared-types";
+import { type EncodedMessage, StatusCode } from "@millrace/shared-types";
 import { latch } from "./latch.js";
 import { MessageSlot } from "./message-slot.js";
 
@@ -34,8 +34,10 @@ export class InMemoryCall implements TransportCall {
     return IN_MEMORY_PEER;
   }
 
-  async send(message: Uint8Array): Promise<void> {
-    await this.requests.put(message);
+  async send(message: EncodedMessage): Promise<void> {
+    const bytes = Buffer.allocUnsafe(message.byteLength);
+    message.copy(bytes);
+    await this.requests.put(bytes);
   }
 
   halfClose(): void {

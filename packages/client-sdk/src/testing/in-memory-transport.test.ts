@@ -160,7 +160,7 @@ describe("the in-memory transport", () => {
   it("answers malformed requests and unknown methods as the server does", async () => {
     const transport = transportTo({ unary: () => Promise.resolve(item(0)) });
     const malformed = start(transport, unary);
-    await malformed.send(Uint8Array.of(0x12, 200));
+    await malformed.send(Buffer.of(0x12, 200));
     expect(detailsOf(await malformed.status).reason).toBe("MALFORMED_MESSAGE");
     const unknown = transport.start({ path: "/nobody/Nothing", headers: {} });
     expect((await unknown.status).code).toBe(StatusCode.UNIMPLEMENTED);

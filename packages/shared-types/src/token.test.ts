@@ -119,6 +119,16 @@ function swapped(text: string, a: number, b: number): string {
   return characters.join("");
 }
 
+describe("a key of a signer", () => {
+  test("is the same for the same purpose, and another for any other purpose or secret", () => {
+    const key = signer.keyFor("positions");
+    expect(key).toHaveLength(32);
+    expect(signer.keyFor("positions")).toEqual(key);
+    expect(signer.keyFor("position")).not.toEqual(key);
+    expect(createTokenSigner(Buffer.alloc(32, 8)).keyFor("positions")).not.toEqual(key);
+  });
+});
+
 function printedSeed(): number {
   const seed = randomInt(2 ** 31);
   process.stdout.write(`token.test.ts: seed ${seed}\n`);

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
 
 import { ServiceError } from "./service-error.js";
 
@@ -37,6 +37,8 @@ export interface TokenSigner {
   sign(claims: TokenScope & TokenContent): string;
   /** @throws {ServiceError} INVALID_CURSOR if the token is damaged, or was given out for another scope */
   verify(token: string, scope: TokenScope): TokenContent;
+  /** A key of 32 bytes for `purpose`, always the same, from which neither the secret nor another key follows. */
+  keyFor(purpose: string): Buffer;
 }
 
 /**
@@ -48,14 +50,15 @@ export interface TokenSigner {
  */
 export function createTokenSigner(secret: Uint8Array): TokenSigner {
   if (secret.length < MIN_SECRET_BYTES) throw new RangeError(`a secret of ${secret.length} bytes is too short`);
-  const key = Buffer.from(secret);
+  const key = createSecretKey(secret); // a Buffer would be made into one for each token
   return {
     sign: (claims) => sign(key, claims),
     verify: (token, scope) => verify(key, token, scope),
+    keyFor: (purpose) => createHmac("sha256", key).update(`key for ${purpose}`).digest(),
   };
 }
 
-function sign(key: Buffer, { kind, clusterId, epoch, position, shape }: TokenScope & TokenContent): string {
+function sign(key: KeyObject, { kind, clusterId, epoch, position, shape }: TokenScope & TokenContent): string {
   const fields = JSON.stringify([kind, clusterId, epoch, position, hashOf(shape)]);
   const body = Buffer.concat([Buffer.of(VERSION), Buffer.from(fields)]);
   const token = Buffer.concat([body, macOf(key, body)]).toString("base64url");
@@ -63,7 +66,7 @@ function sign(key: Buffer, { kind, clusterId, epoch, position, shape }: TokenSco
   return token;
 }
 
-function verify(key: Buffer, token: string, scope: TokenScope): TokenContent {
+function verify(key: KeyObject, token: string, scope: TokenScope): TokenContent {
   const [kind, clusterId, epoch, position, shapeHash] = fieldsOf(key, token);
   if (clusterId !== scope.clusterId) throw invalidCursor("it was given out by another cluster");
   if (kind !== scope.kind || shapeHash !== hashOf(scope.shape)) throw invalidCursor("it belongs to another request");
@@ -72,7 +75,7 @@ function verify(key: Buffer, token: string, scope: TokenScope): TokenContent {
 
 type Fields = readonly [kind: string, clusterId: string, epoch: string, position: TokenPosition, shapeHash: string];
 
-function fieldsOf(key: Buffer, token: string): Fields {
+function fieldsOf(key: KeyObject, token: string): Fields {
   const bytes = token.length <= MAX_TOKEN_LENGTH ? Buffer.from(token, "base64url") : Buffer.alloc(0);
   // The decoder skips characters that are not base64url and ignores spare bits: only one spelling counts.
   const intact = bytes.length > MAC_BYTES && bytes.toString("base64url") === token;
@@ -82,7 +85,7 @@ function fieldsOf(key: Buffer, token: string): Fields {
   return JSON.parse(body.toString("utf8", 1)) as Fields;
 }
 
-function macOf(key: Buffer, body: Uint8Array): Buffer {
+function macOf(key: KeyObject, body: Uint8Array): Buffer {
   return createHmac("sha256", key).update(body).digest().subarray(0, MAC_BYTES);
 }
 

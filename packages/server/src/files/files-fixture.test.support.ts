@@ -73,6 +73,7 @@ export function callOf(owner = "alice"): TestCall {
     headers: {},
     deadline: undefined,
     signal: abort.signal,
+    draining: new AbortController().signal,
     done: new AbortController().signal,
     log: silentLogger,
     sendHeaders: () => {},

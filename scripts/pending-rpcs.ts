@@ -3,15 +3,12 @@
  * shrinks; a test says how long it is.
  */
 export const PENDING: ReadonlySet<string> = new Set([
-  "StreamService.Chat",
   "StreamService.ListItems",
   "StreamService.UploadItems",
   "StreamingService.BatchProcess",
-  "StreamingService.Chat",
   "StreamingService.CollectMetrics",
   "StreamingService.GetData",
   "StreamingService.InteractiveQuery",
   "StreamingService.ListLargeDataset",
   "StreamingService.SyncData",
-  "StreamingService.WatchEvents",
 ]);

@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import {
@@ -16,8 +15,8 @@ import {
 
 import { CODEC_CASES, type CodecCase } from "./codec-cases.js";
 import { type Contender, CONTENDERS } from "./codec-contender.js";
-
-const RESULTS = join(import.meta.dirname, "../results");
+import { median } from "./statistics.js";
+import { writeResults } from "./write-results.js";
 
 /** Rounds per case. In each, every contender runs once; the first ones warm up. */
 const ROUNDS = 45;
@@ -81,10 +80,6 @@ async function measure({ name }: CodecCase): Promise<Record<Contender, readonly 
 /** How many times as long `slow` takes as `fast`: the median over the rounds. */
 function ratioOf(slow: readonly number[], fast: readonly number[]): number {
   return median(slow.map((ns, round) => ns / (fast[round] ?? Number.NaN)));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 interface Row {
@@ -170,7 +165,4 @@ const rows: Row[] = [];
 for (const benchmark of CODEC_CASES) rows.push(...(await rowsOf(benchmark)));
 const stalls = Object.fromEntries(Object.entries(costliest()).map(([name, [type, data]]) => [name, stall(type, data)]));
 print(rows, stalls);
-mkdirSync(RESULTS, { recursive: true });
-const file = join(RESULTS, "codec.json");
-writeFileSync(file, JSON.stringify({ date: new Date(), node: process.version, rows, stalls }, null, 2));
-console.log(`written to ${file}`);
+writeResults("codec", { rows, stalls });

@@ -20,12 +20,30 @@ export interface SeedUploadResponse {
   checksum: string;
 }
 
+/** An event with the seed's field names and nothing else. */
+export interface SeedEvent {
+  id: string;
+  type: string;
+  payload: Buffer;
+  timestamp: { seconds: number; nanos: number } | null;
+}
+
+/** A chat message with the seed's field names and nothing else. */
+export interface SeedChatMessage {
+  user_id: string;
+  room_id: string;
+  content: string;
+  timestamp: { seconds: number; nanos: number } | null;
+}
+
 /** The part of the seed's dynamic client that the tests call. */
 export interface SeedClient extends grpc.Client {
   uploadFile(
     callback: (error: grpc.ServiceError | null, response?: SeedUploadResponse) => void,
   ): grpc.ClientWritableStream<SeedChunk>;
   downloadFile(request: { file_id: string; start_offset?: number | string }): grpc.ClientReadableStream<SeedChunk>;
+  watchEvents(request: { event_types?: string[]; filter?: string }): grpc.ClientReadableStream<SeedEvent>;
+  chat(): grpc.ClientDuplexStream<Partial<SeedChatMessage>, SeedChatMessage>;
 }
 
 /** A client made from the seed's own proto file, the way its Node snippet makes one. */

@@ -4,7 +4,12 @@ import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("../../../packages/server/dist/main.js", import.meta.url));
+/** The built programs: with callers whom nobody asks who they are, and with callers who say so in `x-user`. */
+const PROGRAMS = {
+  anonymous: fileURLToPath(new URL("../../../packages/server/dist/main.js", import.meta.url)),
+  identified: fileURLToPath(new URL("../../dist/support/identity-server.js", import.meta.url)),
+};
+
 const READY = /^millrace ready on (?<host>.+):(?<port>\d+)$/;
 
 /** The server as a process of its own, as an operator runs it. */
@@ -23,13 +28,15 @@ export interface ServerProcessOptions {
   readonly dataDir: string;
   /** Default 0: any free port. */
   readonly port?: number;
+  /** Default: anonymous. */
+  readonly callers?: keyof typeof PROGRAMS;
 }
 
 /** Starts the built server and waits until it says that it can serve. */
-export async function startServerProcess({ dataDir, port = 0 }: ServerProcessOptions): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [MAIN, "--port", String(port), "--data-dir", dataDir, "--log-level", "error"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
+  const { dataDir, port = 0, callers = "anonymous" } = options;
+  const args = [PROGRAMS[callers], "--port", String(port), "--data-dir", dataDir, "--log-level", "error"];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const exited = once(child, "exit");
   const actualPort = await readyPort(child, exited);
   const stop = async (signal: NodeJS.Signals): Promise<number | null> => {

@@ -1,4 +1,6 @@
-import type { FilesApi, ResumeStore } from "@millrace/client-sdk";
+import type { Readable, Writable } from "node:stream";
+
+import type { ChatApi, EventsApi, FilesApi, ResumeStore } from "@millrace/client-sdk";
 import { type Command, Option } from "commander";
 
 import type { Terminal } from "./terminal.js";
@@ -6,11 +8,17 @@ import type { Terminal } from "./terminal.js";
 /** What a command needs from a client. */
 export interface CommandClient extends AsyncDisposable {
   readonly files: FilesApi;
+  readonly events: EventsApi;
+  readonly chat: ChatApi;
 }
 
 /** What commands work with; tests put their own here. */
 export interface CommandContext {
   readonly terminal: Terminal;
+  /** Standard input. */
+  readonly input: Readable;
+  /** Where lines can be edited, if a person sits there: then `input` is what is typed. */
+  readonly screen: Writable | undefined;
   /** Aborts at Ctrl-C. */
   readonly signal: AbortSignal;
   /** Connects, or rejects at the first failure: nobody wants to wait for a server that is not there. */

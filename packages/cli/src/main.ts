@@ -27,6 +27,10 @@ const { signal } = interrupt;
 
 process.exitCode = await runCli(process.argv.slice(2), {
   terminal: processTerminal,
+  get input() {
+    return process.stdin; // opened only by a command that reads it
+  },
+  screen: process.stdin.isTTY && process.stdout.isTTY ? process.stdout : undefined,
   signal,
   openClient: (target) =>
     connectClient({ target, resume: { maxElapsedMs: MAX_OUTAGE_MS }, ...(token && { auth: token }) }, { signal }),

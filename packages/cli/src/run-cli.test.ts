@@ -8,14 +8,12 @@ import {
   type DownloadToOptions,
   type FileInfo,
   type FilesApi,
-  MemoryResumeStore,
   NotFoundError,
   UnavailableError,
   type UploadOptions,
 } from "@millrace/client-sdk";
 
-import { runCli } from "./run-cli.js";
-import { RecordingTerminal } from "./terminal.test.support.js";
+import { type CommandRun, runCommand } from "./run-command.test.support.js";
 
 const file: FileInfo = {
   fileId: "f1",
@@ -36,26 +34,14 @@ const file: FileInfo = {
 /** What a command asked of the files API, as `[operation, ...arguments]`. */
 type Call = readonly unknown[];
 
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly calls: readonly Call[];
-  readonly targets: readonly string[];
-  readonly closed: number;
-}
-
 /** Runs a command against files that answer at once, or fail with `failure`. */
 async function run(
   args: readonly string[],
   failure?: Error,
   signal = new AbortController().signal,
   refusal?: Error,
-): Promise<Run> {
-  const terminal = new RecordingTerminal();
+): Promise<CommandRun & { readonly calls: readonly Call[] }> {
   const calls: Call[] = [];
-  const targets: string[] = [];
-  let closed = 0;
   const answer = async <T>(value: T, ...call: Call): Promise<T> => {
     calls.push(call);
     if (failure) throw failure;
@@ -77,18 +63,7 @@ async function run(
     delete: (fileId: string, { allowMissing }: { readonly allowMissing?: boolean }) =>
       answer(undefined, "delete", fileId, allowMissing),
   } as unknown as FilesApi;
-  const code = await runCli(args, {
-    terminal,
-    signal,
-    resumeStore: new MemoryResumeStore(),
-    async openClient(target) {
-      targets.push(target);
-      if (refusal) throw refusal;
-      return { files, [Symbol.asyncDispose]: async () => void closed++ };
-    },
-  });
-  const { stdout, stderr } = terminal;
-  return { code, stdout, stderr, calls, targets, closed };
+  return { ...(await runCommand(args, { files, signal, ...(refusal && { refusal }) })), calls };
 }
 
 let directory = "";
@@ -200,6 +175,18 @@ describe("the exit code", () => {
     [["ls", "--nonsense"]],
     [["rm", "a", "b"]],
     [["upload", "a", "--name"]],
+    [["publish"]],
+    [["publish", "a", "--attribute", "b"]],
+    [["publish", "a", "--lines", "--id", "b"]],
+    [["publish", "a", "--ndjson", "--data", "b"]],
+    [["watch", "--limit", "0"]],
+    [["watch", "--limit", "1e3"]],
+    [["tail", "-n", "1001"]],
+    [["subscribe"]],
+    [["subscribe", "a", "--from", "beginning"]],
+    [["subscribe", "a", "--type", "b"]],
+    [["chat"]],
+    [["chat", "a", "--history", "-1"]],
   ])("is 2 for the wrong usage %j, and nothing is called", async (args) => {
     const { code, stdout, stderr, calls } = await run(args);
     expect({ code, stdout, calls }).toEqual({ code: 2, stdout: "", calls: [] });
@@ -209,7 +196,9 @@ describe("the exit code", () => {
   it("is 0 for help", async () => {
     const { code, stdout } = await run(["--help"]);
     expect(code).toBe(0);
-    for (const command of ["upload", "download", "ls", "stat", "rm"]) expect(stdout).toContain(command);
+    const files = ["upload", "download", "ls", "stat", "rm"];
+    const events = ["publish", "watch", "tail", "subscribe", "log"];
+    for (const command of [...files, ...events, "chat"]) expect(stdout).toContain(`\n  ${command} `);
   });
 
   it("is 0 for the version, which goes to standard output", async () => {

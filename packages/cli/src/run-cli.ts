@@ -2,11 +2,17 @@ import { Command, CommanderError } from "commander";
 
 import { CLI_VERSION } from "./cli-version.js";
 import type { CommandContext } from "./command-context.js";
+import { chatCommand } from "./commands/chat.js";
 import { downloadCommand } from "./commands/download.js";
+import { logCommand } from "./commands/log.js";
 import { lsCommand } from "./commands/ls.js";
+import { publishCommand } from "./commands/publish.js";
 import { rmCommand } from "./commands/rm.js";
 import { statCommand } from "./commands/stat.js";
+import { subscribeCommand } from "./commands/subscribe.js";
+import { tailCommand } from "./commands/tail.js";
 import { uploadCommand } from "./commands/upload.js";
+import { watchCommand } from "./commands/watch.js";
 import { failureLine } from "./failure-line.js";
 
 /** How the process ends. */
@@ -20,6 +26,20 @@ export const ExitCode = {
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+const COMMANDS = [
+  uploadCommand,
+  downloadCommand,
+  lsCommand,
+  statCommand,
+  rmCommand,
+  publishCommand,
+  watchCommand,
+  tailCommand,
+  subscribeCommand,
+  logCommand,
+  chatCommand,
+];
 
 /**
  * Runs one command.
@@ -38,10 +58,9 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 function programOf(context: CommandContext): Command {
   const { terminal } = context;
   const program = new Command("millrace")
-    .description("Upload, download and manage files on a Millrace server.")
+    .description("Files, events and chat of a Millrace server.")
     .version(CLI_VERSION);
-  const commands = [uploadCommand, downloadCommand, lsCommand, statCommand, rmCommand];
-  for (const command of commands) program.addCommand(command(context));
+  for (const command of COMMANDS) program.addCommand(command(context));
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()
@@ -57,6 +76,6 @@ function exitCodeOf(error: unknown, { terminal, signal }: CommandContext): ExitC
     terminal.err(failureLine(error));
     return ExitCode.FAILED;
   }
-  terminal.err("millrace: interrupted; a transfer continues when the same command is run again\n");
+  terminal.err("millrace: interrupted; uploads and downloads continue when the same command is run again\n");
   return ExitCode.INTERRUPTED;
 }

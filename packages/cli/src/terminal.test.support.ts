@@ -16,6 +16,10 @@ export class RecordingTerminal implements Terminal {
     this.stdout += text;
   }
 
+  async write(text: string): Promise<void> {
+    this.out(text);
+  }
+
   err(text: string): void {
     this.stderr += text;
   }

@@ -1,4 +1,6 @@
 import {
+  ChatServiceDefinition,
+  EventServiceDefinition,
   FileServiceDefinition,
   HealthDefinition,
   InfoServiceDefinition,
@@ -6,8 +8,10 @@ import {
   StreamServiceDefinition,
 } from "@millrace/shared-types";
 
+import { type ChatApi, createChatApi } from "./chat/chat-api.js";
 import { checkCallOptions, checkDrainOptions, checkOptions, checkWaitOptions } from "./check-options.js";
 import type { ClientStats } from "./client-stats.js";
+import { createEventsApi, type EventsApi, type EventsDeps } from "./events/events-api.js";
 import { createFilesApi, type FilesApi } from "./files/files-api.js";
 import { checkHealth, type ServingStatus } from "./info/health.js";
 import { getServerInfo, type ServerInfo } from "./info/server-info.js";
@@ -24,6 +28,8 @@ export interface RawServices {
   readonly streamingService: TypedMethods<typeof StreamingServiceDefinition>;
   readonly streamService: TypedMethods<typeof StreamServiceDefinition>;
   readonly fileService: TypedMethods<typeof FileServiceDefinition>;
+  readonly eventService: TypedMethods<typeof EventServiceDefinition>;
+  readonly chatService: TypedMethods<typeof ChatServiceDefinition>;
   readonly infoService: TypedMethods<typeof InfoServiceDefinition>;
   readonly health: TypedMethods<typeof HealthDefinition>;
 }
@@ -31,6 +37,8 @@ export interface RawServices {
 /** A connection to a server and what can be done with it. */
 export interface StreamingClient extends AsyncDisposable {
   readonly files: FilesApi;
+  readonly events: EventsApi;
+  readonly chat: ChatApi;
   readonly raw: RawServices;
   /** The four kinds of call, for services of your own: see `createTypedClient`. */
   readonly rpc: Rpc;
@@ -96,13 +104,11 @@ export async function connectClient(options: ClientOptions, wait: WaitOptions = 
 function clientOver(connection: Connection, defaults: CallOptions): StreamingClient {
   const { clock, transport, statuses, counters, calls } = connection.core;
   const rpc = createRpc({ ...connection.core, defaults });
+  const deps: EventsDeps = { rpc, clock, openResumeLoop: (call) => connection.openResumeLoop(call) };
   return {
-    files: createFilesApi({
-      rpc,
-      clock,
-      target: transport.target,
-      openResumeLoop: (call) => connection.openResumeLoop(call),
-    }),
+    files: createFilesApi({ ...deps, target: transport.target }),
+    events: createEventsApi(deps),
+    chat: createChatApi(deps),
     raw: rawServices(rpc),
     rpc,
     info: (options) => getServerInfo(rpc, options),
@@ -138,6 +144,8 @@ function rawServices(rpc: Rpc): RawServices {
     streamingService: typedMethods(StreamingServiceDefinition, rpc),
     streamService: typedMethods(StreamServiceDefinition, rpc),
     fileService: typedMethods(FileServiceDefinition, rpc),
+    eventService: typedMethods(EventServiceDefinition, rpc),
+    chatService: typedMethods(ChatServiceDefinition, rpc),
     infoService: typedMethods(InfoServiceDefinition, rpc),
     health: typedMethods(HealthDefinition, rpc),
   };

@@ -237,9 +237,15 @@ export class AbortedError extends StreamingError {
   readonly code: StatusCode = StatusCode.ABORTED;
 }
 
+/** What was asked for is not there: a position in a file or a log. */
 export class OutOfRangeError extends StreamingError {
   readonly kind = "out-of-range";
   readonly code: StatusCode = StatusCode.OUT_OF_RANGE;
+
+  /** With the reason COMPACTED: token of the oldest position that can still be read from. */
+  get oldestPosition(): string | undefined {
+    return this.details.metadata["resume_token"];
+  }
 }
 
 /** What arrived or is stored is not what was sent. */

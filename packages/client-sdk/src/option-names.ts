@@ -1,12 +1,28 @@
 /** Options whose value is an object that is not ours to look into. */
-type Opaque = "headers" | "transport" | "clock" | "auth" | "signal" | "metadata" | "store" | "expiresAt";
+type Opaque =
+  | "headers"
+  | "transport"
+  | "clock"
+  | "auth"
+  | "signal"
+  | "metadata"
+  | "store"
+  | "expiresAt"
+  | "attributes"
+  | "timestamp"
+  | "types"
+  | "streams"
+  | "from";
 
 /** The names of all options of `T`: what is a number, what is a section with names inside, and the others. */
 export type NamesOf<T> = {
   readonly [Name in keyof Required<T>]: Name extends Opaque ? "any" : NameOf<NonNullable<T[Name]>>;
 };
 type NameOf<V> = [V] extends [number] ? "number" : SectionOf<Section<V>>;
-type Section<V> = Exclude<V, string | number | boolean | Uint8Array | ((...args: never[]) => unknown)>;
+type Section<V> = Exclude<
+  V,
+  string | number | boolean | Uint8Array | readonly unknown[] | ((...args: never[]) => unknown)
+>;
 type SectionOf<S> = [S] extends [never] ? "any" : NamesOf<S>;
 
 /** Any {@link NamesOf}. */

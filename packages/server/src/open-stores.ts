@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
 
 import type { BlobStore } from "./ports/blob-store.js";
+import type { EventLog } from "./ports/event-log.js";
 import type { RecordStore } from "./ports/record-store.js";
 
 /** Where a server keeps what it was given. */
 export interface Stores extends AsyncDisposable {
   readonly blobs: BlobStore;
   readonly records: RecordStore;
+  readonly log: EventLog;
   /** Names this data. */
   readonly clusterId: string;
   /** Signs page tokens and cursors. */
@@ -20,23 +22,27 @@ export async function openStores(dataDir: string | undefined): Promise<Stores> {
 
 async function embeddedStores(dataDir: string): Promise<Stores> {
   const { openEmbeddedStores } = await import("./adapters/embedded/embedded-stores.js");
-  const { blobs, records, identity, ...rest } = await openEmbeddedStores(dataDir);
-  return { ...rest, ...identity, blobs, records };
+  const { identity, ...stores } = await openEmbeddedStores(dataDir);
+  return { ...stores, ...identity };
 }
 
 async function memoryStores(): Promise<Stores> {
-  const [{ MemoryBlobStore }, { MemoryRecordStore }] = await Promise.all([
+  const [{ MemoryBlobStore }, { MemoryRecordStore }, { MemoryEventLog }] = await Promise.all([
     import("./adapters/memory/memory-blob-store.js"),
     import("./adapters/memory/memory-record-store.js"),
+    import("./adapters/memory/memory-event-log.js"),
   ]);
   const blobs = new MemoryBlobStore();
   const records = new MemoryRecordStore();
+  const log = new MemoryEventLog();
   return {
     blobs,
     records,
+    log,
     clusterId: randomBytes(13).toString("hex"),
     tokenSecret: randomBytes(32),
     [Symbol.asyncDispose]: async () => {
+      await log[Symbol.asyncDispose]();
       await records[Symbol.asyncDispose]();
       await blobs[Symbol.asyncDispose]();
     },

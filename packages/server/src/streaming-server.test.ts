@@ -45,6 +45,7 @@ describe("the streaming server", () => {
     await expect(createStreamingServer({ fileLimits: { maxChunkBytes: 1 } })).rejects.toThrow(
       "fileLimits.maxChunkBytes",
     );
+    await expect(createStreamingServer({ eventLimits: { maxAgeMs: 0 } })).rejects.toThrow("eventLimits.maxAgeMs");
     await expect(createStreamingServer({ dataDir, host: "0.0.0.0" })).rejects.toThrow("insecure: true");
     await using server = await createStreamingServer({ port: 0, dataDir });
     expect(server.port).toBeGreaterThan(0);

@@ -1,12 +1,22 @@
 import {
+  ChatServiceDefinition,
   createTokenSigner,
   DEFAULT_LIMITS,
+  EventServiceDefinition,
   FileServiceDefinition,
   type Limits,
   StreamingServiceDefinition,
   StreamServiceDefinition,
 } from "@millrace/shared-types";
 
+import type { ChatDeps, ChatLimits } from "./chat/chat-deps.js";
+import { resolveChatLimits } from "./chat/chat-limits.js";
+import { chatService, chatStreams, openChat } from "./chat/chat-service.js";
+import type { EventsLimits } from "./events/events-deps.js";
+import { resolveEventsLimits } from "./events/events-limits.js";
+import { eventsService, eventStreams } from "./events/events-service.js";
+import { openEvents } from "./events/open-events.js";
+import type { SubscriptionsDeps } from "./events/subscriptions/open-subscriptions.js";
 import type { FilesDeps, FilesLimits } from "./files/files-deps.js";
 import { filesService, fileStreams, openFiles } from "./files/files-service.js";
 import { infoService } from "./info/info-service.js";
@@ -26,6 +36,10 @@ export interface StreamingServerOptions extends Omit<ServerOptions, "onClosed"> 
   readonly dataDir?: string;
   /** What files may be. Default: `DEFAULT_LIMITS` of shared-types. */
   readonly fileLimits?: Partial<FilesLimits>;
+  /** What events may be, and how long they are kept. Default: `DEFAULT_LIMITS` of shared-types; everything is kept. */
+  readonly eventLimits?: Partial<EventsLimits>;
+  /** What chat messages may be, and how many. Default: `DEFAULT_LIMITS` of shared-types. */
+  readonly chatLimits?: Partial<ChatLimits>;
 }
 
 const KIB = 1024;
@@ -49,13 +63,20 @@ const FEATURES = ["files.parallel", "files.dedupe"];
  * @throws {Error} `DataDirInUseError` if another process holds `dataDir`
  */
 export async function createStreamingServer(options: StreamingServerOptions = {}): Promise<RunningServer> {
-  checkNames("option", options, [...SERVER_OPTION_NAMES, "dataDir", "fileLimits"]);
-  const { dataDir, fileLimits, services = [], ...rest } = options;
-  const limits = resolveNumbers("fileLimits", fileLimits, FILE_LIMITS);
+  checkNames("option", options, [...SERVER_OPTION_NAMES, "dataDir", "fileLimits", "eventLimits", "chatLimits"]);
+  const { dataDir, fileLimits, eventLimits, chatLimits, services = [], ...rest } = options;
+  const ofFiles = resolveNumbers("fileLimits", fileLimits, FILE_LIMITS);
+  const ofEvents = resolveEventsLimits("eventLimits", eventLimits);
+  const ofChat = resolveChatLimits("chatLimits", chatLimits);
   await using stack = new AsyncDisposableStack();
   const stores = stack.use(await openStores(dataDir));
-  const files = stack.use(await openFiles(filesOptions(stores, limits, rest)));
-  const builtIn = builtInServices(stores.clusterId, files, rest);
+  const shared = sharedOptions(stores, rest);
+  const files = stack.use(await openFiles({ ...shared, blobs: stores.blobs, limits: ofFiles }));
+  const events = stack.use(await openEvents({ ...shared, eventLog: stores.log, limits: ofEvents }));
+  const { log: eventLog, feed } = events;
+  const allowAnonymous = rest.authenticate === undefined;
+  const chat = stack.use(await openChat({ ...shared, eventLog, feed, limits: ofChat, allowAnonymous }));
+  const builtIn = builtInServices(stores.clusterId, { files, events, chat }, rest);
   const opened = stack.move();
   try {
     const onClosed = (): Promise<void> => opened.disposeAsync();
@@ -66,22 +87,39 @@ export async function createStreamingServer(options: StreamingServerOptions = {}
   }
 }
 
-function filesOptions(
-  { blobs, records, clusterId, tokenSecret }: Stores,
-  limits: FilesLimits,
+/** What all domains are opened with. */
+function sharedOptions(
+  { records, clusterId, tokenSecret }: Stores,
   { clock = systemClock, logger = silentLogger }: ServerOptions,
-): Parameters<typeof openFiles>[0] {
-  return { blobs, records, clusterId, tokenSigner: createTokenSigner(tokenSecret), clock, limits, log: logger };
+): Omit<Parameters<typeof openFiles>[0], "blobs" | "limits"> {
+  return { records, clusterId, tokenSigner: createTokenSigner(tokenSecret), clock, log: logger };
+}
+
+interface Domains {
+  readonly files: FilesDeps;
+  readonly events: SubscriptionsDeps;
+  readonly chat: ChatDeps;
 }
 
 /** The domains that are not built yet answer UNIMPLEMENTED. */
-function builtInServices(clusterId: string, files: FilesDeps, options: ServerOptions): readonly BoundService[] {
-  const { maxMessageBytes = DEFAULT_LIMITS.maxMessageBytes } = options.limits ?? {};
-  const limits: Limits = { ...DEFAULT_LIMITS, ...files.limits, maxMessageBytes };
+function builtInServices(clusterId: string, domains: Domains, options: ServerOptions): readonly BoundService[] {
+  const { files, events, chat } = domains;
   return [
-    partialService(StreamingServiceDefinition, fileStreams(files)),
-    partialService(StreamServiceDefinition, {}),
+    partialService(StreamingServiceDefinition, {
+      ...fileStreams(files),
+      ...eventStreams(events),
+      ...chatStreams(chat),
+    }),
+    partialService(StreamServiceDefinition, chatStreams(chat)),
     service(FileServiceDefinition, filesService(files)),
-    infoService({ clusterId, features: FEATURES, limits, clock: files.clock }),
+    service(EventServiceDefinition, eventsService(events)),
+    service(ChatServiceDefinition, chatService(chat)),
+    infoService({ clusterId, features: FEATURES, limits: limitsInForce(domains, options), clock: files.clock }),
   ];
+}
+
+function limitsInForce({ files, events, chat }: Domains, { limits = {} }: ServerOptions): Limits {
+  const { maxEventBytes, maxFilterChars } = events.limits;
+  const { maxMessageBytes = DEFAULT_LIMITS.maxMessageBytes } = limits;
+  return { ...DEFAULT_LIMITS, ...files.limits, ...chat.limits, maxEventBytes, maxFilterChars, maxMessageBytes };
 }

@@ -1,8 +1,7 @@
-import type { FileInfo } from "@millrace/client-sdk";
 import { Command } from "commander";
 
 import { type CommandContext, type CommonOptions, withCommonOptions } from "../command-context.js";
-import { escapeControls } from "../escape-controls.js";
+import { factLines } from "../fact-lines.js";
 
 /** `millrace stat FILE_ID`: what the server knows about a file. */
 export function statCommand(context: CommandContext): Command {
@@ -15,17 +14,5 @@ export function statCommand(context: CommandContext): Command {
 async function stat(context: CommandContext, fileId: string, { target, json }: CommonOptions): Promise<void> {
   await using client = await context.openClient(target);
   const file = await client.files.stat(fileId, { signal: context.signal });
-  context.terminal.out(json ? `${JSON.stringify(file)}\n` : linesOf(file));
-}
-
-function linesOf(file: FileInfo): string {
-  return Object.entries(file)
-    .filter(([, value]) => value !== undefined && value !== "")
-    .map(([key, value]) => `${key.padEnd(16)}${escapeControls(textOf(value))}\n`)
-    .join("");
-}
-
-function textOf(value: unknown): string {
-  if (value instanceof Date) return value.toISOString();
-  return typeof value === "string" ? value : JSON.stringify(value);
+  context.terminal.out(json ? `${JSON.stringify(file)}\n` : factLines(file));
 }

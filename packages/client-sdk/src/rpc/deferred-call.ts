@@ -52,6 +52,10 @@ export class DeferredCall implements TransportCall {
     this.#call?.cancel(reason);
   }
 
+  distrustConnection(): void {
+    this.#call?.distrustConnection?.();
+  }
+
   #settle(call: TransportCall): void {
     if (this.#call === undefined) {
       this.#call = call;

@@ -24,6 +24,7 @@ export class GrpcCall implements TransportCall {
   readonly #call: ChannelCall;
   readonly #target: string;
   readonly #toStatus: (status: StatusObject) => TransportStatus;
+  readonly #onDistrust: () => void;
   readonly #headers: Deferred<HeaderMap> = deferred<HeaderMap>();
   readonly #status: Deferred<TransportStatus> = deferred<TransportStatus>();
   #ended = false;
@@ -42,10 +43,12 @@ export class GrpcCall implements TransportCall {
     target: string,
     metadata: Metadata,
     toStatus: (status: StatusObject) => TransportStatus,
+    onDistrust: () => void,
   ) {
     this.#call = call;
     this.#target = target;
     this.#toStatus = toStatus;
+    this.#onDistrust = onDistrust;
     this.headers = this.#headers.promise;
     this.status = this.#status.promise;
     call.start(metadata, {
@@ -98,6 +101,10 @@ export class GrpcCall implements TransportCall {
 
   cancel(reason: string): void {
     this.endWith({ code: StatusCode.CANCELLED, message: reason, trailers: {}, origin: "client" });
+  }
+
+  distrustConnection(): void {
+    this.#onDistrust();
   }
 
   /** Ends the call from this side. */

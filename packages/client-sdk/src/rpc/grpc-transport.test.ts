@@ -133,6 +133,37 @@ describe("a connection", () => {
     await once(proxy, "close");
   });
 
+  it("that is silent for too long is replaced, and what goes on over it is left alone", async () => {
+    const sockets: Socket[] = [];
+    await using server = await startTinyServer({ count: (call) => void call.write(duration(1)) });
+    const proxy = createServer((near) => {
+      sockets.push(near);
+      const far = connect(server.port, "127.0.0.1");
+      near.pipe(far).pipe(near);
+      for (const socket of [near, far]) socket.on("error", () => undefined);
+    });
+    proxy.listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    const { port } = proxy.address() as { port: number };
+    await using client = connectTo(`127.0.0.1:${String(port)}`, { keepAlive: false });
+    const patient = client.rpc.serverStream(NumberService, count, {})[Symbol.asyncIterator]();
+    await patient.next();
+    const waiting = patient.next();
+    const watched = client.rpc.serverStream(NumberService, count, {}, { idleTimeoutMs: 100 })[Symbol.asyncIterator]();
+    await watched.next();
+    sockets[0]?.unpipe();
+    expect(await errorOf(watched.next())).toMatchObject({ kind: "idle-timeout", retryable: true });
+    const again = client.rpc.serverStream(NumberService, count, {})[Symbol.asyncIterator]();
+    expect((await again.next()).value).toEqual(duration(1));
+    expect(sockets).toHaveLength(2);
+    await again.return?.();
+    await patient.return?.();
+    expect((await waiting).done).toBe(true);
+    for (const socket of sockets) socket.destroy();
+    proxy.close();
+    await once(proxy, "close");
+  });
+
   it("ends all calls when it is closed, and takes no more", async () => {
     const begun = latch();
     const cancelled = latch();

@@ -122,7 +122,13 @@ export class GrpcTransport implements Transport {
   #startOn(channel: Channel, path: string, metadata: Metadata, deadline: number): TransportCall {
     return this.#sockets.run(() => {
       const grpcCall = channel.createCall(path, deadline, null, null, null);
-      const call = new GrpcCall(grpcCall, channel.getTarget(), metadata, (status) => this.#toStatus(status, channel));
+      const call = new GrpcCall(
+        grpcCall,
+        channel.getTarget(),
+        metadata,
+        (status) => this.#toStatus(status, channel),
+        () => this.#distrust(channel),
+      );
       this.#calls.add(call);
       void call.status.then(() => this.#calls.delete(call));
       return call;
@@ -131,6 +137,11 @@ export class GrpcTransport implements Transport {
 
   #leaveIdle(): void {
     if (this.#state === "idle") this.#sockets.run(() => this.#channel.getConnectivityState(true));
+  }
+
+  /** A connection that is silently dead looks ready until a ping, if there are any, is not answered. */
+  #distrust(channel: Channel): void {
+    if (channel === this.#channel && this.#state === "ready") this.#replaceChannel();
   }
 
   #toStatus({ code, details, metadata }: StatusObject, channel: Channel): TransportStatus {
@@ -168,7 +179,7 @@ export class GrpcTransport implements Transport {
 
   /** Calls that wait for a connection fail; calls under way on an older connection go on. */
   #replaceChannel(): void {
-    this.#watchdog = undefined;
+    this.#setWatchdog(false);
     const hung = this.#channel;
     this.#channel = this.#openChannel();
     hung.close();

@@ -128,6 +128,7 @@ export class OpenCall<M extends MethodDefinition> {
     if (idleTimeoutMs === undefined) return this.transport.receive();
     const stop = this.#core.clock.after(idleTimeoutMs, () => {
       const message = `no message for ${String(idleTimeoutMs)} ms`;
+      this.transport.distrustConnection?.();
       this.fail(new IdleTimeoutError(message, { method: this.#scope.method, peer: this.#peer(), retryable: true }));
     });
     try {

@@ -48,6 +48,8 @@ export interface TransportCall {
   receive(): Promise<Uint8Array | undefined>;
   /** Ends the call now, on both sides. `receive` and `send` that are pending settle at once. */
   cancel(reason: string): void;
+  /** Nothing comes over the call's connection: calls that begin from now on are to get another one. */
+  distrustConnection?(): void;
 }
 
 /** State of the connection to a target. */

@@ -16,12 +16,16 @@ export interface Selection {
 /** A stored event on its way to readers. What is made of it is made once and shared by all of them. */
 export interface FeedEvent {
   readonly log: LogEvent;
+  /** As it is sent, about, in bytes. */
+  readonly size: number;
   /** Position right after this event. */
   readonly resumeToken: string;
   /** As a message, with everything but `previous_payload`. */
   readonly message: Event;
   /** `message`, serialized. */
   readonly bytes: Uint8Array;
+  /** `message` without its payload, serialized. */
+  readonly bytesWithoutPayload: Uint8Array;
 }
 
 /** What a cursor found. */
@@ -34,19 +38,45 @@ export interface FeedRun {
   readonly caughtUp: boolean;
 }
 
+/** How much a run may hold, in whole appends: one that is larger than this is a run of its own. */
+export interface RunLimits {
+  readonly maxEvents: number;
+  /** As events are sent, about. */
+  readonly maxBytes: number;
+}
+
+/** A part of the log that a reader left out. */
+export interface SkippedPart {
+  readonly fromSequence: number;
+  readonly toSequence: number;
+  /** How many of its events match; `undefined` if nobody has counted. */
+  readonly count: number | undefined;
+}
+
 /** A reader's place in the log. It holds no events: the log is the buffer. One call at a time. */
 export interface FeedCursor extends Disposable {
-  /** Everything that matches up to this sequence has been given out. */
+  /** Everything that matches up to this sequence has been given out. Moves on by itself while nothing matches. */
   readonly position: number;
+  /** Whether what comes next is in memory; else the reader is behind. */
+  readonly isInMemory: boolean;
   /**
-   * The next run, of at most `maxEvents` and `maxBytes` (but whole appends): from memory if the reader
-   * is near the end, else from storage. Does not wait for events.
+   * The next run: from memory if the reader is near the end, else from storage. Does not wait for events.
    *
    * @throws {PositionCompacted} if retention has overtaken the reader
+   * @throws ServiceError `DRAINING` if the feed is closed
    */
-  next(limits: { readonly maxEvents: number; readonly maxBytes: number }): Promise<FeedRun>;
-  /** Resolves when `next` would give an event. Rejects with the signal's reason. */
-  untilMatch(signal: AbortSignal): Promise<void>;
+  next(limits: RunLimits): Promise<FeedRun>;
+  /**
+   * Resolves when there may be an event to give out, when the log has reached the sequence `reach`, or with
+   * `wake`. Rejects with the signal's reason, or as `next` does when the feed is closed.
+   */
+  untilMatch(signal?: AbortSignal, reach?: number): Promise<void>;
+  /** Ends a wait. */
+  wake(): void;
+  /** Goes on with what is in memory. */
+  skipToMemory(): SkippedPart;
+  /** Goes on after `sequence`. */
+  skipTo(sequence: number): SkippedPart;
 }
 
 /** The log as readers see it: a bounded tail in memory, storage behind it, and who waits for what. */

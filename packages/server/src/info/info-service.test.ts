@@ -11,6 +11,7 @@ describe("GetServerInfo", () => {
       port: 0,
       limits: { maxMessageBytes: 2 ** 21 },
       fileLimits: { uploadTtlMs: 90_500 },
+      eventLimits: { maxEventBytes: 5_000 },
     });
     using client = new InfoClient(server.address);
     const info: GetServerInfoResponse = await client.getServerInfo();
@@ -23,6 +24,8 @@ describe("GetServerInfo", () => {
         maxChunkBytes: DEFAULT_LIMITS.maxChunkBytes,
         maxFileBytes: DEFAULT_LIMITS.maxFileBytes,
         uploadTtl: { seconds: 90, nanos: 500_000_000 },
+        maxEventBytes: 5_000,
+        maxFilterChars: DEFAULT_LIMITS.maxFilterChars,
       },
       caller: "",
     });

@@ -21,7 +21,10 @@ export interface LogEvent extends EventDraft {
   readonly revision: number;
   /** Sequence of the last event of the append that brought it: readers never see part of an append. */
   readonly appendEnd: number;
-  /** Wall clock of the server when it was stored, in milliseconds since 1970. */
+  /**
+   * Wall clock of the server when it was stored, in milliseconds since 1970. Never lower than that of the
+   * event before, should the clock step back.
+   */
   readonly storedAtMs: number;
 }
 
@@ -77,32 +80,37 @@ export class EventIdConflict extends Error {
 /** Events after the position were removed by {@link EventLog.trim}. */
 export class PositionCompacted extends Error {
   override readonly name = "PositionCompacted";
+  readonly after: number;
   /** Oldest position that can be read from, as a sequence. */
   readonly firstSequence: number;
 
   constructor(after: number, firstSequence: number) {
     super(`events after ${String(after)} are gone; the log begins at ${String(firstSequence)}`);
+    this.after = after;
     this.firstSequence = firstSequence;
   }
 }
 
 export interface ReadOptions {
-  /** Only events after this sequence; 0 for the beginning. */
+  /** Only events after this sequence, be it within an append. The beginning is 0, or one before {@link LogRange.firstSequence}. */
   readonly after: number;
-  /** Only events up to this sequence, itself included. Default: the newest. */
+  /** Only events up to this sequence, itself included, be it within an append. Default: the newest. */
   readonly until?: number;
-  /** From newer to older; a result then ends before an append that does not fit whole. Default false. */
+  /** From newer to older. Default false. */
   readonly backwards?: boolean;
   /** Types to read; `order.*` means all that begin with `order.`. None: all. */
   readonly types?: readonly string[];
-  /** Streams to read, in the same way. None: all whose name does not begin with `$`. */
+  /** Streams to read, in the same way. None, as well as `*`: all whose name does not begin with `$`. */
   readonly streams?: readonly string[];
   /**
-   * Only the newest event (not after `until`, which is then needed) of each key of a stream, unless it is a
-   * tombstone; events without a key are left out. Default false.
+   * Only the newest event (of any type, not after `until`, which is then needed) of each key of a stream, unless
+   * it is a tombstone; events without a key are left out. Default false.
    */
   readonly newestOfKey?: boolean;
-  /** Most events to return, and most bytes of their heads and payloads; the append that the last one belongs to is never cut. */
+  /**
+   * Most events to return, and most bytes of their heads and payloads. No append is cut: a result ends before one
+   * that does not fit whole, but always has the first one.
+   */
   readonly maxEvents: number;
   readonly maxBytes: number;
 }
@@ -127,13 +135,13 @@ export interface LogRange {
   readonly lastSequence: number;
 }
 
-/** What a stream holds; both 0 if it never had an event. */
+/** What a stream holds; both 0 if it never had an event. `firstRevision` is the higher one if all were trimmed. */
 export interface StreamRange {
   readonly firstRevision: number;
   readonly lastRevision: number;
 }
 
-/** What is kept, at least; the rest may go. Streams whose name begins with `$` are not counted and not trimmed. */
+/** What goes: whatever one of these lets go, whole appends. Streams whose name begins with `$` are not counted and not trimmed. */
 export interface Retention {
   /** Events stored before this moment may go, in milliseconds since 1970. */
   readonly storedBeforeMs?: number;
@@ -167,6 +175,7 @@ export interface EventLog extends AsyncDisposable {
    * Stores events, all or none. Resolves once they are durable; concurrent appends share the cost of that.
    * Events whose id the stream has already are not stored again. If all are such, `expectedRevision` does not count.
    *
+   * @throws {RangeError} if there are no events, two have the same id, or `expectedRevision` is not an integer from 0 on
    * @throws {RevisionMismatch}
    * @throws {EventIdConflict} if the stream has an event of that id with another type, key, tombstone, head or payload
    * @throws ServiceError `QUOTA_EXCEEDED` if the disk is full, `BACKEND_UNAVAILABLE` if the log cannot write
@@ -178,15 +187,22 @@ export interface EventLog extends AsyncDisposable {
    * are, or none: go on from `scannedTo`.
    *
    * @throws {PositionCompacted} if events after `after` were trimmed (and other streams than `$…` are asked for)
+   * @throws ServiceError `CORRUPT_DATA` if the next event is not as it was stored; those behind it can be read
    */
   read(options: ReadOptions): Promise<ReadResult>;
 
-  /** The payloads of the events that came before these in their stream with the same key; `undefined` where none is left. */
+  /**
+   * The payloads of the events that came before these in their stream with the same key; `undefined` where none is
+   * left. Holds all of them in memory: ask for few at a time.
+   */
   previousPayloads(
     events: readonly Pick<LogEvent, "stream" | "key" | "sequence">[],
   ): Promise<readonly (Uint8Array | undefined)[]>;
 
-  /** Sequence of the first event that was stored at or after `timeMs`; one more than the newest if there is none. */
+  /**
+   * Sequence of the first event that was stored at or after `timeMs`; one more than the newest if there is none.
+   * Never lower than {@link LogRange.firstSequence}.
+   */
   sequenceAt(timeMs: number): Promise<number>;
 
   range(): Promise<LogRange>;

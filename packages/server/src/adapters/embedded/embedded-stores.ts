@@ -1,18 +1,21 @@
 import { join } from "node:path";
 
 import type { BlobStore } from "../../ports/blob-store.js";
+import type { EventLog } from "../../ports/event-log.js";
 import type { RecordStore } from "../../ports/record-store.js";
 
 import type { DataIdentity } from "./data-dir.js";
 import { DataDir } from "./data-dir.js";
 import type { FsBlobStoreOptions } from "./fs-blob-store.js";
 import { FsBlobStore } from "./fs-blob-store.js";
+import { SqliteEventLog } from "./sqlite-event-log.js";
 import { SqliteRecordStore } from "./sqlite-record-store.js";
 
 /** Everything that a server on one machine keeps, in one folder. */
 export interface EmbeddedStores extends AsyncDisposable {
   readonly blobs: BlobStore;
   readonly records: RecordStore;
+  readonly log: EventLog;
   readonly identity: DataIdentity;
 }
 
@@ -24,13 +27,17 @@ export interface EmbeddedStores extends AsyncDisposable {
 export async function openEmbeddedStores(path: string, options: FsBlobStoreOptions = {}): Promise<EmbeddedStores> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await DataDir.open(path));
-  const opening = SqliteRecordStore.open(join(path, "records.db"));
-  stack.defer(() => opening.then((records) => records[Symbol.asyncDispose](), ignoreFailure));
-  const blobs = stack.use(await FsBlobStore.open(path, options)); // while the records' thread starts
-  const records = await opening;
+  const openingRecords = openBeside(stack, SqliteRecordStore.open(join(path, "records.db")));
+  const openingLog = openBeside(stack, SqliteEventLog.open(join(path, "events.db")));
+  const blobs = stack.use(await FsBlobStore.open(path, options)); // while the threads start
+  const [records, log] = await Promise.all([openingRecords, openingLog]);
   const opened = stack.move();
-  return { blobs, records, identity: folder.identity, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return { blobs, records, log, identity: folder.identity, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
-/** Who awaits the opening says so. */
-function ignoreFailure(): void {}
+/** Has what is being opened closed with the rest. Who awaits it is told of a failure. */
+function openBeside<T extends AsyncDisposable>(stack: AsyncDisposableStack, opening: Promise<T>): Promise<T> {
+  const opened = opening.catch(() => undefined);
+  stack.defer(async () => (await opened)?.[Symbol.asyncDispose]());
+  return opening;
+}

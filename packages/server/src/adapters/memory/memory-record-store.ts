@@ -4,6 +4,7 @@ import type { Mutation, RecordStore, ScanOptions, StoredRecord } from "../../por
 import { VersionConflict } from "../../ports/record-store.js";
 
 import { compareUtf8 } from "./compare-utf8.js";
+import { SortedKeys } from "./sorted-keys.js";
 
 /** Records in memory, gone when the process ends: for tests and for servers that keep nothing. */
 export class MemoryRecordStore implements RecordStore {
@@ -63,41 +64,29 @@ export class MemoryRecordStore implements RecordStore {
 /** A map whose keys are also kept in order. */
 class SortedRecords {
   readonly #records = new Map<string, StoredRecord>();
-  readonly #keys: string[] = [];
+  readonly #keys = new SortedKeys();
 
   get(key: string): StoredRecord | undefined {
     return this.#records.get(key);
   }
 
   set(record: StoredRecord): void {
-    if (!this.#records.has(record.key)) this.#keys.splice(this.#firstNotBelow(record.key), 0, record.key);
+    if (!this.#records.has(record.key)) this.#keys.add(record.key);
     this.#records.set(record.key, record);
   }
 
   delete(key: string): void {
-    if (this.#records.delete(key)) this.#keys.splice(this.#firstNotBelow(key), 1);
+    if (this.#records.delete(key)) this.#keys.remove(key);
   }
 
   scan({ prefix = "", after, limit }: ScanOptions): StoredRecord[] {
     const found: StoredRecord[] = [];
     const from = after !== undefined && compareUtf8(after, prefix) > 0 ? after : prefix;
-    for (let at = this.#firstNotBelow(from); at < this.#keys.length && found.length < limit; at += 1) {
-      const record = this.#records.get(this.#keys[at] ?? "");
+    for (let at = this.#keys.firstNotBelow(from); at < this.#keys.size && found.length < limit; at += 1) {
+      const record = this.#records.get(this.#keys.at(at) ?? "");
       if (record === undefined || !record.key.startsWith(prefix)) break;
       if (record.key !== after) found.push(record);
     }
     return found;
-  }
-
-  /** Index of the first key that is not below `key`. */
-  #firstNotBelow(key: string): number {
-    let low = 0;
-    let high = this.#keys.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareUtf8(this.#keys[middle] ?? "", key) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }

@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { createClient, type EventWatch, type Publisher, type StreamingClient } from "@millrace/client-sdk";
+
+import type { ServerProcess } from "./support/server-process.js";
+
+export interface SlowWatcherPlan {
+  readonly fastWatchers: number;
+  /** Events that are offered per second. */
+  readonly eventsPerSecond: number;
+  /** Each fast watcher asks for one type of so many. */
+  readonly types: number;
+  /** Before anything is measured: the server fills its buffers and the engine warms up. */
+  readonly warmUpMs: number;
+  /** Phases, alternately without and with a stalled watcher. */
+  readonly phases: number;
+  readonly phaseMs: number;
+}
+
+/** One phase. */
+export interface WatchPhase {
+  readonly stalled: boolean;
+  readonly p99Ms: number;
+  readonly offeredPerSecond: number;
+  /** To all fast watchers together. */
+  readonly deliveredPerSecond: number;
+  /** Largest memory of the server. */
+  readonly residentPeak: number;
+}
+
+export interface SlowWatcherReport {
+  readonly phases: readonly WatchPhase[];
+  /** p99 with the stalled watcher to p99 without: medians of the phases. */
+  readonly p99Ratio: number;
+  /** From the peak of the first phase to that of all later ones, in bytes. */
+  readonly residentGrowth: number;
+}
+
+const TICK_MS = 5;
+
+/** Events that are published in one go, whatever is due. */
+const MAX_BURST = 500;
+
+const MEMORY_PROBE_MS = 250;
+const CONTENT_BYTES = 200;
+
+/** Measures how long events take to fast watchers, with and without one that has stopped reading all events. */
+export async function measureSlowWatcher(server: ServerProcess, plan: SlowWatcherPlan): Promise<SlowWatcherReport> {
+  await using publishing = createClient({ target: server.target });
+  await using watching = createClient({ target: server.target });
+  await using publisher = publishing.events.publisher();
+  const ages: number[] = [];
+  const watches = Array.from({ length: plan.fastWatchers }, (_, n) => watchFast(watching, n % plan.types, ages));
+  await Promise.all(watches.map(({ watch }) => watch.ready));
+  await offer(publisher, plan, plan.warmUpMs);
+  const phases: WatchPhase[] = [];
+  for (let n = 0; n < plan.phases; n++) {
+    await using _stalled = n % 2 === 1 ? await stallWatcher(server.target) : undefined;
+    phases.push(await measurePhase(server, publisher, plan, { stalled: n % 2 === 1, ages }));
+  }
+  for (const { watch } of watches) watch.cancel();
+  await Promise.all(watches.map(({ ended }) => ended));
+  return reportOf(phases);
+}
+
+function reportOf(phases: readonly WatchPhase[]): SlowWatcherReport {
+  const p99Of = (stalled: boolean): number =>
+    percentile(
+      phases.filter((phase) => phase.stalled === stalled).map(({ p99Ms }) => p99Ms),
+      0.5,
+    );
+  const [first, ...later] = phases.map(({ residentPeak }) => residentPeak);
+  return { phases, p99Ratio: p99Of(true) / p99Of(false), residentGrowth: Math.max(...later) - (first ?? 0) };
+}
+
+async function measurePhase(
+  server: ServerProcess,
+  publisher: Publisher,
+  plan: SlowWatcherPlan,
+  { stalled, ages }: { readonly stalled: boolean; readonly ages: number[] },
+): Promise<WatchPhase> {
+  ages.length = 0;
+  const probe = probeMemory(server);
+  const offered = await offer(publisher, plan, plan.phaseMs);
+  const residentPeak = await probe.stop();
+  const seconds = plan.phaseMs / 1000;
+  return {
+    stalled,
+    p99Ms: percentile(ages, 0.99),
+    offeredPerSecond: offered / seconds,
+    deliveredPerSecond: ages.length / seconds,
+    residentPeak,
+  };
+}
+
+/** Publishes at the plan's rate, less if the server takes less; gives how many. */
+async function offer(publisher: Publisher, { eventsPerSecond, types }: SlowWatcherPlan, ms: number): Promise<number> {
+  const startedAt = performance.now();
+  const due = (): number => (eventsPerSecond * Math.min(ms, performance.now() - startedAt)) / 1000;
+  let offered = 0;
+  while (performance.now() - startedAt < ms) {
+    for (let burst = 0; burst < MAX_BURST && offered < due(); burst++, offered++) {
+      publisher.publish({ type: `type-${String(offered % types)}`, payload: contentNow() }).catch(() => {});
+    }
+    await publisher.ready();
+    await sleep(TICK_MS);
+  }
+  await publisher.flush();
+  return offered;
+}
+
+interface FastWatch {
+  readonly watch: EventWatch;
+  /** Rejects with what the watch failed with. */
+  readonly ended: Promise<void>;
+}
+
+function watchFast(client: StreamingClient, type: number, ages: number[]): FastWatch {
+  const watch = client.events.watch({ types: [`type-${String(type)}`] });
+  const listen = async (): Promise<void> => {
+    for await (const { payload } of watch) ages.push(performance.now() - timeIn(payload));
+  };
+  const ended = listen();
+  ended.catch(() => {}); // told at the end
+  return { watch, ended };
+}
+
+/** Watches everything, takes one event, and no more. */
+async function stallWatcher(target: string): Promise<AsyncDisposable> {
+  const client = createClient({ target });
+  const watch = client.events.watch({ from: "beginning" });
+  await watch[Symbol.asyncIterator]().next();
+  return { [Symbol.asyncDispose]: () => client.close() };
+}
+
+function probeMemory(server: ServerProcess): { stop(): Promise<number> } {
+  const stopping = new AbortController();
+  const probing = (async () => {
+    let peak = 0;
+    while (!stopping.signal.aborted) {
+      peak = Math.max(peak, await server.residentBytes());
+      await sleep(MEMORY_PROBE_MS);
+    }
+    return peak;
+  })();
+  return {
+    stop() {
+      stopping.abort();
+      return probing;
+    },
+  };
+}
+
+/** A payload that begins with the time when it was made. */
+function contentNow(): Buffer {
+  const content = Buffer.alloc(CONTENT_BYTES);
+  content.writeDoubleLE(performance.now());
+  return content;
+}
+
+function timeIn(payload: Uint8Array): number {
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).readDoubleLE();
+}
+
+function percentile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
+}

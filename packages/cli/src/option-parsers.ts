@@ -1,0 +1,28 @@
+import type { EventStart } from "@millrace/client-sdk";
+import { InvalidArgumentError } from "commander";
+
+/** Parses an option that is a whole number of at least `least`. */
+export function integerFrom(least: number, most: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It is not a whole number of ${String(least)} to ${String(most)}.`);
+  };
+}
+
+/** Collects an option that may be given several times. */
+export function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
+/** Collects `key=value`. */
+export function collectPair(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const [, key, value] = /^(.+?)=(.*)$/s.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw new InvalidArgumentError("It is not KEY=VALUE.");
+  return { ...before, [key]: value };
+}
+
+/** Where a watch begins: `beginning`, `end`, a sequence, or a token. */
+export function eventStart(text: string): EventStart {
+  return /^\d{1,16}$/.test(text) ? { sequence: Number(text) } : text;
+}

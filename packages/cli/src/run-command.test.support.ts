@@ -1,0 +1,52 @@
+import { Readable, type Writable } from "node:stream";
+
+import { type ChatApi, type EventsApi, type FilesApi, MemoryResumeStore } from "@millrace/client-sdk";
+
+import { runCli } from "./run-cli.js";
+import { RecordingTerminal } from "./terminal.test.support.js";
+
+/** What a command is run with. An API that is left out must not be used. */
+export interface CommandSetup {
+  readonly files?: Partial<FilesApi>;
+  readonly events?: Partial<EventsApi>;
+  readonly chat?: Partial<ChatApi>;
+  /** Standard input. Default: empty. */
+  readonly input?: Readable | string;
+  readonly screen?: Writable;
+  readonly signal?: AbortSignal;
+  readonly terminal?: RecordingTerminal;
+  /** What connecting fails with. */
+  readonly refusal?: Error;
+}
+
+/** What came of it. */
+export interface CommandRun {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly targets: readonly string[];
+  /** Clients that were closed. */
+  readonly closed: number;
+}
+
+/** Runs a command with APIs that a test makes up. */
+export async function runCommand(args: readonly string[], setup: CommandSetup = {}): Promise<CommandRun> {
+  const { files, events, chat, input = "", screen, signal, refusal, terminal = new RecordingTerminal() } = setup;
+  const apis = { files, events, chat } as { files: FilesApi; events: EventsApi; chat: ChatApi };
+  const targets: string[] = [];
+  let closed = 0;
+  const code = await runCli(args, {
+    terminal,
+    input: typeof input === "string" ? Readable.from(input === "" ? [] : [Buffer.from(input)]) : input,
+    screen,
+    signal: signal ?? new AbortController().signal,
+    resumeStore: new MemoryResumeStore(),
+    async openClient(target) {
+      targets.push(target);
+      if (refusal) throw refusal;
+      return { ...apis, [Symbol.asyncDispose]: async () => void closed++ };
+    },
+  });
+  const { stdout, stderr } = terminal;
+  return { code, stdout, stderr, targets, closed };
+}

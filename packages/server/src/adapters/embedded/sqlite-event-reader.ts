@@ -1,0 +1,133 @@
+/** How a SqliteEventLog reads. Imports only node: modules and what does so too. */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+
+import { PositionCompacted, type ReadOptions } from "../../ports/event-log.js";
+import { readsSystemOnly } from "../../ports/event-log-patterns.js";
+
+import { failureOf } from "./sqlite-event-failure.js";
+import type { KeyedPlace, ReadResults } from "./sqlite-event-protocol.js";
+import { RecordWriter } from "./sqlite-event-record.js";
+import { addRow, type EventRow, SELECT_EVENTS } from "./sqlite-event-row.js";
+import { EventRun } from "./sqlite-event-run.js";
+import { selectionOf, type Selection, type Window } from "./sqlite-event-selection.js";
+
+/** What one read looks at and returns, at most but for the rest of an append: bounds how long others wait. */
+const MAX_LOOKED_AT = 20_000;
+const MAX_EVENTS = 5_000;
+const MAX_BYTES = 8 * 1024 * 1024;
+
+/** Only the newest event of a key is left by this, unless it is a tombstone. */
+const NEWEST_OF_KEY = `
+  AND e.key IS NOT NULL AND e.tombstone = 0 AND NOT EXISTS (
+    SELECT 1 FROM events AS newer INDEXED BY events_by_key
+    WHERE newer.stream_id = e.stream_id AND newer.key = e.key AND newer.sequence > e.sequence AND newer.sequence <= ?
+  )`;
+
+type BoundedRead = ReadOptions & { readonly until: number };
+
+/** Answers questions about what is stored, within read transactions of the caller. */
+export class EventReader {
+  readonly #database: DatabaseSync;
+  readonly #statements: Readonly<Record<"range" | "row" | "previous" | "from" | "streamRange", StatementSync>>;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#statements = {
+      range: database.prepare("SELECT first_sequence AS first, last_sequence AS last FROM log"),
+      row: database.prepare(`${SELECT_EVENTS} e.sequence = ?`),
+      previous: database.prepare(
+        `SELECT sequence FROM events INDEXED BY events_by_key
+         WHERE stream_id = (SELECT stream_id FROM streams WHERE name = ?) AND key = ? AND sequence < ?
+         ORDER BY sequence DESC LIMIT 1`,
+      ),
+      from: database.prepare(
+        "SELECT sequence, stored_at_ms AS storedAtMs FROM events WHERE sequence >= ? ORDER BY sequence LIMIT 1",
+      ),
+      streamRange: database.prepare(
+        "SELECT first_revision AS firstRevision, last_revision AS lastRevision FROM streams WHERE name = ?",
+      ),
+    };
+    this.#statements.row.setReturnArrays(true);
+  }
+
+  read(options: ReadOptions): ReadResults["read"] {
+    const { first, last } = this.#range();
+    const { after, backwards = false } = options;
+    if (after < first - 1 && !readsSystemOnly(options)) throw new PositionCompacted(after, first);
+    const until = Math.min(options.until ?? last, last);
+    const limits = {
+      maxEvents: Math.min(options.maxEvents, MAX_EVENTS),
+      maxBytes: Math.min(options.maxBytes, MAX_BYTES),
+    };
+    const run = new EventRun(limits, backwards ? -1 : 1, backwards ? until + 1 : after);
+    const exhausted = this.#fill(run, { ...options, until });
+    if (exhausted) run.end(backwards ? Math.min(after, until) + 1 : Math.max(after, until));
+    return { records: run.finish(), scannedTo: run.scannedTo, exhausted };
+  }
+
+  previous(events: readonly KeyedPlace[]): ReadResults["previous"] {
+    const records = new RecordWriter(64 * 1024);
+    const indexes = events.flatMap(({ stream, key, sequence }, index) => {
+      const found = this.#statements.previous.get(stream, key, sequence);
+      if (found === undefined) return [];
+      addRow(records, this.#statements.row.get(found["sequence"] ?? 0) as unknown as EventRow);
+      return [index];
+    });
+    return { indexes, records: records.finish() };
+  }
+
+  sequenceAt(timeMs: number): number {
+    const { first, last } = this.#range();
+    let [low, high] = [first, last + 1];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const event = this.#statements.from.get(middle);
+      if (event === undefined || Number(event["storedAtMs"]) >= timeMs) high = middle;
+      else low = Number(event["sequence"]) + 1;
+    }
+    return Number(this.#statements.from.get(low)?.["sequence"] ?? low);
+  }
+
+  streamRange(stream: string): ReadResults["streamRange"] {
+    const row = this.#statements.streamRange.get(stream) as ReadResults["streamRange"] | undefined;
+    return row ?? { firstRevision: 0, lastRevision: 0 };
+  }
+
+  /** Puts events into `run` while it takes them; whether that was all. */
+  #fill(run: EventRun, options: BoundedRead): boolean {
+    const { after, until, backwards = false } = options;
+    const selection = selectionOf(this.#database, options);
+    const rows = this.#rowsOf(selection, options);
+    let lookedAt = 0;
+    try {
+      for (const window of selection.windows({ low: after + 1, high: until }, backwards)) {
+        if (lookedAt >= MAX_LOOKED_AT && !run.isWithinAppend) return false;
+        for (const row of rows(window)) if (!run.add(row)) return false;
+        run.passed(backwards ? window.low : window.high);
+        lookedAt += Math.max(1, window.high - window.low + 1);
+      }
+      return true;
+    } catch (error) {
+      if (run.isEmpty || failureOf(error).kind !== "damaged") throw error;
+      return false; // what comes before the damage is good
+    }
+  }
+
+  /** Finds the selected events of a window. */
+  #rowsOf(
+    selection: Selection,
+    { newestOfKey = false, backwards = false, until }: BoundedRead,
+  ): (window: Window) => Iterable<EventRow> {
+    const newest = newestOfKey ? { sql: NEWEST_OF_KEY, values: [until] } : { sql: "", values: [] };
+    const statement = this.#database.prepare(
+      `${SELECT_EVENTS} e.sequence BETWEEN ? AND ? AND ${selection.sql} ${newest.sql} ORDER BY e.sequence ${backwards ? "DESC" : "ASC"}`,
+    );
+    statement.setReturnArrays(true);
+    const values = [...selection.values, ...newest.values];
+    return ({ low, high }) => statement.iterate(low, high, ...values) as Iterable<unknown> as Iterable<EventRow>;
+  }
+
+  #range(): { readonly first: number; readonly last: number } {
+    return this.#statements.range.get() as { first: number; last: number };
+  }
+}

@@ -1,0 +1,152 @@
+import type { ChangePage, ChangeScan, CollectionSize, Row, RowPage, RowScan } from "../../ports/item-store.js";
+
+import { compareUtf8 } from "./compare-utf8.js";
+import { SortedKeys } from "./sorted-keys.js";
+
+/** What a vacuum did. */
+export interface Vacuumed {
+  /** Versions that are gone. */
+  readonly removed: number;
+  /** Snapshots before this version may lack rows now. */
+  readonly snapshotsFrom: number;
+  /** Changes after a version below this one may lack tombstones now. */
+  readonly changesFrom: number;
+}
+
+/** The rows of one collection with the versions they had. */
+export class MemoryCollection {
+  /** Versions of each key, oldest first. */
+  readonly #versions = new Map<string, Row[]>();
+  readonly #keys = new SortedKeys();
+  /** Key of each id that is in use. */
+  readonly #keyOfId = new Map<string, string>();
+  #nextId = 1n;
+  #live = 0;
+  #liveBytes = 0;
+  #version = 0;
+
+  get size(): CollectionSize {
+    return { rows: this.#live, dataBytes: this.#liveBytes, version: this.#version };
+  }
+
+  /** The newest version of a row, a tombstone too. */
+  newest(key: string): Row | undefined {
+    return this.#versions.get(key)?.at(-1);
+  }
+
+  /** The row as it was at `snapshot`, unless it was deleted. */
+  at(key: string, snapshot: number): Row | undefined {
+    const row = this.#versions.get(key)?.findLast(({ version }) => version <= snapshot);
+    return row?.deleted === true ? undefined : row;
+  }
+
+  /** Key of the row that had `id` at `snapshot`. */
+  keyOf(id: string, snapshot: number): string | undefined {
+    const current = this.#keyOfId.get(id);
+    if (current !== undefined && this.at(current, snapshot)?.id === id) return current;
+    for (const key of this.#versions.keys()) if (this.at(key, snapshot)?.id === id) return key;
+    return undefined;
+  }
+
+  /** Whether a row other than `key` has `id` now. */
+  isTaken(id: string, key: string): boolean {
+    return (this.#keyOfId.get(id) ?? key) !== key;
+  }
+
+  freeId(): string {
+    while (this.#keyOfId.has(String(this.#nextId))) this.#nextId += 1n;
+    return String(this.#nextId);
+  }
+
+  write(row: Row): void {
+    const versions = this.#versions.get(row.key);
+    if (versions === undefined) this.#keys.add(row.key);
+    this.#count(versions?.at(-1), -1);
+    this.#versions.set(row.key, [...(versions ?? []), row]);
+    this.#count(row, 1);
+    this.#version = row.version;
+  }
+
+  #count(row: Row | undefined, sign: 1 | -1): void {
+    if (row === undefined || row.deleted) return;
+    this.#live += sign;
+    this.#liveBytes += sign * row.data.byteLength;
+    if (sign > 0) this.#keyOfId.set(row.id, row.key);
+    else this.#keyOfId.delete(row.id);
+  }
+
+  scan(scan: RowScan, snapshot: number): RowPage {
+    const rows: Row[] = [];
+    let bytes = 0;
+    for (const row of this.#inRange(scan, snapshot)) {
+      const size = row.head.byteLength + (scan.keysOnly === true ? 0 : row.data.byteLength);
+      const isFull = rows.length >= scan.maxRows || (rows.length > 0 && bytes + size > scan.maxBytes);
+      if (isFull) return { rows, exhausted: false };
+      bytes += size;
+      rows.push(scan.keysOnly === true ? { ...row, data: NO_BYTES } : row);
+    }
+    return { rows, exhausted: true };
+  }
+
+  *#inRange({ startKey = "", endKey, prefix = "", afterKey, descending }: RowScan, snapshot: number): Generator<Row> {
+    const isInside = (key: string): boolean =>
+      compareUtf8(key, startKey) >= 0 &&
+      (endKey === undefined || compareUtf8(key, endKey) < 0) &&
+      key.startsWith(prefix);
+    const isPassed = (key: string): boolean => {
+      if (afterKey === undefined) return false;
+      const order = compareUtf8(key, afterKey);
+      return descending === true ? order >= 0 : order <= 0;
+    };
+    for (let n = 0; n < this.#keys.size; n += 1) {
+      const key = this.#keys.at(descending === true ? this.#keys.size - 1 - n : n) ?? "";
+      const row = isInside(key) && !isPassed(key) ? this.at(key, snapshot) : undefined;
+      if (row !== undefined) yield row;
+    }
+  }
+
+  changes({ afterVersion, maxRows, maxBytes }: ChangeScan): ChangePage {
+    const changed = [...this.#versions.values()].flatMap((versions) => versions.slice(-1));
+    const later = changed.filter(({ version }) => version > afterVersion).toSorted((a, b) => a.version - b.version);
+    const rows: Row[] = [];
+    let bytes = 0;
+    for (const row of later) {
+      const size = row.head.byteLength + row.data.byteLength;
+      if (rows.length >= maxRows || (rows.length > 0 && bytes + size > maxBytes)) break;
+      bytes += size;
+      rows.push(row);
+    }
+    const exhausted = rows.length === later.length;
+    return {
+      rows,
+      scannedTo: exhausted ? Math.max(afterVersion, this.#version) : (rows.at(-1)?.version ?? 0),
+      exhausted,
+    };
+  }
+
+  /** Removes versions that were replaced before `keepMs`, and tombstones from before `tombstonesMs`. */
+  vacuum(keepMs: number, tombstonesMs: number): Vacuumed {
+    const vacuumed = { removed: 0, snapshotsFrom: 0, changesFrom: 0 };
+    for (const [key, versions] of this.#versions) {
+      const kept = versions.filter((_, at) => (versions[at + 1]?.updatedAtMs ?? Infinity) >= keepMs);
+      const oldest = kept[0];
+      if (kept.length < versions.length)
+        vacuumed.snapshotsFrom = Math.max(vacuumed.snapshotsFrom, oldest?.version ?? 0);
+      if (kept.length === 1 && oldest?.deleted === true && oldest.updatedAtMs < tombstonesMs) {
+        vacuumed.changesFrom = Math.max(vacuumed.changesFrom, oldest.version);
+        kept.pop();
+      }
+      vacuumed.removed += versions.length - kept.length;
+      if (kept.length > 0) this.#versions.set(key, kept);
+      else this.#forget(key);
+    }
+    return vacuumed;
+  }
+
+  #forget(key: string): void {
+    this.#versions.delete(key);
+    this.#keys.remove(key);
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);

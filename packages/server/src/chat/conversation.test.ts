@@ -1,0 +1,362 @@
+import { setImmediate as turn } from "node:timers/promises";
+
+import { describe, expect, it } from "@jest/globals";
+import {
+  type ChatMessage,
+  ChatMessageKind,
+  decodeStatusDetails,
+  encodeMessage,
+  GapReason,
+  Status,
+} from "@millrace/shared-types";
+
+import { openChatFixture, reasonOf, type TestMember } from "./chat-fixture.test.support.js";
+
+/** What a client got, in short. */
+function heard({ received }: TestMember): (string | undefined)[] {
+  return received.map(({ content, control }) => control?.kind?.$case ?? content);
+}
+
+function isText({ control }: ChatMessage): boolean {
+  return control === undefined;
+}
+
+describe("a chat stream that was opened", () => {
+  it("is told that it has joined the default room, then hears what follows", async () => {
+    await using fixture = await openChatFixture();
+    const before = fixture.connect("ben");
+    before.say("before");
+    await before.texts(1);
+    const ann = fixture.open("ann");
+    expect(await ann.untilControl("joined")).toMatchObject({
+      lastSequence: 1,
+      firstSequence: 1,
+      recovered: false,
+      members: [],
+    });
+    before.say("after");
+    expect(await ann.texts(1)).toEqual(["after"]);
+  });
+
+  it("misses nothing, and hears nothing twice, of what is said while it opens", async () => {
+    await using fixture = await openChatFixture();
+    const [ann, ben] = [fixture.connect("ann"), fixture.connect("ben")];
+    await ann.joined;
+    for (let number = 0; number < 50; number += 1) {
+      ben.say(String(number));
+      if (number === 20) ann.control({ $case: "open", value: {} });
+      if (number % 7 === 0) await turn();
+    }
+    expect(await ann.texts(50)).toEqual(Array.from({ length: 50 }, (_, number) => String(number)));
+    ann.halfClose();
+    await ann.ended;
+    expect(ann.received.filter(isText)).toHaveLength(50);
+  });
+
+  it("is in no room if it does not want the default one", async () => {
+    await using fixture = await openChatFixture();
+    const [ann, ben] = [fixture.open("ann", { noDefaultRoom: true }), fixture.connect("ben")];
+    await ann.untilRead();
+    ben.say("hello");
+    await ben.texts(1);
+    ann.halfClose();
+    await ann.ended;
+    expect(ann.received).toEqual([]);
+  });
+
+  it("stays in the default room when it joins others, until it leaves it", async () => {
+    await using fixture = await openChatFixture();
+    const [ann, ben] = [fixture.open("ann"), fixture.connect("ben")];
+    ann.control({ $case: "join", value: {} }, "x");
+    await ann.untilControl("joined");
+    expect(await ann.until(({ roomId }) => roomId === "x")).toMatchObject({ control: { kind: { $case: "joined" } } });
+    ben.say("one");
+    expect(await ann.texts(1)).toEqual(["one"]);
+    ann.control({ $case: "leave", value: {} });
+    await ann.untilRead();
+    ben.say("two");
+    ben.say("three", { roomId: "x" });
+    expect(await ann.texts(1)).toEqual(["three"]);
+  });
+
+  it("gets an acknowledgement of each message that is stored, and the first one's place for one that came again", async () => {
+    await using fixture = await openChatFixture();
+    const ann = fixture.open("ann", { acks: true });
+    ann.say("hello", { clientMessageId: "c1" });
+    const first = await ann.untilControl("ack");
+    expect(first).toMatchObject({ clientMessageId: "c1", sequence: 1, duplicate: false });
+    ann.say("hello", { clientMessageId: "c1" });
+    ann.say("something else", { clientMessageId: "c1", metadata: new Map([["a", "b"]]) });
+    expect(await ann.untilControl("ack")).toEqual({ ...first, duplicate: true });
+    expect(await ann.untilControl("ack")).toEqual({ ...first, duplicate: true });
+    ann.say("hello", { clientMessageId: "c1", roomId: "x" });
+    expect(await ann.untilControl("ack")).toMatchObject({ sequence: 1, duplicate: false });
+    const ben = fixture.open("ben", { acks: true });
+    ben.say("hello", { clientMessageId: "c1" });
+    expect(await ben.untilControl("ack")).toMatchObject({ sequence: 2, duplicate: false });
+    ann.halfClose();
+    await ann.ended;
+    expect(ann.received.filter(isText).map(({ roomId, messageId }) => [roomId, messageId === first.messageId])).toEqual(
+      expect.arrayContaining([
+        ["general", true],
+        ["x", false],
+        ["general", false],
+      ]),
+    );
+  });
+
+  it("sends once over two streams as an anonymous caller too, without taking another one's ids", async () => {
+    await using fixture = await openChatFixture();
+    const [one, two] = [fixture.open("", { acks: true }), fixture.open("", { acks: true })];
+    one.say("hello", { clientMessageId: "1" });
+    const first = await one.untilControl("ack");
+    two.say("hello", { clientMessageId: "1" });
+    expect(await two.untilControl("ack")).toEqual({ ...first, duplicate: true });
+    two.say("something else", { clientMessageId: "1" });
+    expect(await two.untilControl("ack")).toMatchObject({ sequence: 2, duplicate: false });
+  });
+
+  it("is told of every message that is refused, and goes on", async () => {
+    await using fixture = await openChatFixture();
+    const ann = fixture.open("ann", { acks: true });
+    ann.say("", { clientMessageId: "c1" });
+    ann.control({ $case: "open", value: {} });
+    ann.control({ $case: "typing", value: { active: true } }, "elsewhere");
+    ann.control({ $case: "ack", value: {} });
+    ann.send({ control: {} });
+    ann.say("x", { clientMessageId: "c".repeat(1000), roomId: "r".repeat(1000) });
+    const errors = [];
+    for (let count = 0; count < 6; count += 1) errors.push(await ann.untilControl("error"));
+    expect(errors.map(reasonOf)).toEqual([
+      "INVALID_FIELD",
+      "PROTOCOL_VIOLATION",
+      "PROTOCOL_VIOLATION",
+      "INVALID_FIELD",
+      "INVALID_FIELD",
+      "INVALID_FIELD",
+    ]);
+    expect(errors.map(({ clientMessageId }) => clientMessageId.length)).toEqual([2, 0, 0, 0, 0, 255]);
+    ann.say("fine");
+    expect(await ann.untilControl("ack")).toMatchObject({ sequence: 1 });
+  });
+
+  it("is told when to send again if it sends too fast, and goes on", async () => {
+    await using fixture = await openChatFixture({ limits: { maxChatMessagesPerSecond: 10 } });
+    const [ann, other] = [fixture.open("ann", { acks: true, noEcho: true }), fixture.open("ann", { acks: true })];
+    for (let number = 0; number < 30; number += 1) ann.say(String(number));
+    for (let number = 0; number < 30; number += 1) await ann.untilControl("ack");
+    other.say("too much of one user", { clientMessageId: "c1" });
+    const { clientMessageId, status } = await other.untilControl("error");
+    const details = decodeStatusDetails(encodeMessage(Status, status ?? Status.fromPartial({})));
+    expect({ clientMessageId, code: status?.code, ...details }).toMatchObject({
+      clientMessageId: "c1",
+      code: 8,
+      reason: "RATE_LIMITED",
+      retryAfterMs: 100,
+    });
+    fixture.clock.advance(100);
+    other.say("later", { clientMessageId: "c1" });
+    expect(await other.untilControl("ack")).toMatchObject({ sequence: 31 });
+  });
+
+  it("does not get back what it sends itself if it does not want to; the user's other streams do", async () => {
+    await using fixture = await openChatFixture();
+    const [phone, desk] = [fixture.open("ann", { noEcho: true, acks: true }), fixture.open("ann", { noEcho: true })];
+    await desk.untilControl("joined");
+    phone.say("from the phone");
+    expect(await desk.texts(1)).toEqual(["from the phone"]);
+    desk.say("from the desk");
+    expect(await phone.texts(1)).toEqual(["from the desk"]);
+    phone.halfClose();
+    await phone.ended;
+    expect(heard(phone)).toEqual(["joined", "ack", "from the desk"]);
+  });
+
+  it("is told what is said about messages too: edits, redactions, reactions and answers", async () => {
+    await using fixture = await openChatFixture();
+    const [ann, ben] = [fixture.open("ann"), fixture.open("ben")];
+    await ben.untilControl("joined");
+    ann.say("text");
+    const { messageId: targetMessageId } = await ben.until(isText);
+    ben.say("+1", { targetMessageId, kind: ChatMessageKind.REACTION });
+    ben.say("why?", { targetMessageId });
+    await ann.until(({ content }) => content === "why?");
+    ann.say("better text", { targetMessageId, kind: ChatMessageKind.EDIT });
+    ann.send({ targetMessageId, kind: ChatMessageKind.REDACT });
+    await ben.until(({ kind }) => kind === ChatMessageKind.REDACT);
+    expect(
+      ben.received
+        .filter(isText)
+        .map(({ kind, sequence, targetMessageId: target }) => [kind, sequence, target === targetMessageId]),
+    ).toEqual([
+      [ChatMessageKind.TEXT, 1, false],
+      [ChatMessageKind.REACTION, 2, true],
+      [ChatMessageKind.TEXT, 3, true],
+      [ChatMessageKind.EDIT, 4, true],
+      [ChatMessageKind.REDACT, 5, true],
+    ]);
+  });
+
+  it("gets a heartbeat after every interval of silence, and none while others talk", async () => {
+    await using fixture = await openChatFixture();
+    const { clock } = fixture;
+    const ann = fixture.open("ann", { heartbeatInterval: { seconds: 2, nanos: 0 } });
+    await ann.untilControl("joined");
+    await turn();
+    clock.advance(1500);
+    ann.say("still here");
+    await ann.texts(1);
+    await turn();
+    clock.advance(1500);
+    await turn();
+    expect(heard(ann)).toEqual(["joined", "still here"]);
+    clock.advance(500);
+    expect(await ann.untilControl("stream")).toMatchObject({
+      kind: { $case: "heartbeat", value: { interval: { seconds: 2, nanos: 0 } } },
+    });
+    await turn();
+    clock.advance(2000);
+    await ann.untilControl("stream");
+  });
+
+  it("is told that the server drains, if it was opened", async () => {
+    await using fixture = await openChatFixture();
+    const [ann, seed] = [fixture.open("ann"), fixture.connect()];
+    await ann.untilControl("joined");
+    await seed.joined;
+    ann.drain();
+    seed.drain();
+    expect(await ann.untilControl("stream")).toMatchObject({
+      kind: { $case: "draining", value: { grace: { seconds: 0, nanos: 250_000_000 } } },
+    });
+    expect(seed.received).toEqual([]);
+  });
+
+  it("is told where messages are missing that went while it was slow", async () => {
+    await using fixture = await openChatFixture();
+    const [ann, ben] = [fixture.open("ann"), fixture.open("ben", { noDefaultRoom: true, acks: true })];
+    await ann.untilControl("joined");
+    const release = ann.stall();
+    for (let number = 1; number <= 200; number += 1) ben.say(`m${String(number)} ${"x".repeat(10_000)}`);
+    for (let number = 1; number <= 200; number += 1) await ben.untilControl("ack");
+    using use = await fixture.chat.rooms.use("general");
+    await fixture.log.truncate(use.room.stream, 151);
+    release();
+    await ann.until(({ sequence }) => sequence === 200);
+    const texts = ann.received.filter(isText).map(({ sequence }) => sequence);
+    const [gap] = ann.received.flatMap(({ control }) =>
+      control?.kind?.$case === "stream" ? [control.kind.value.kind] : [],
+    );
+    expect(gap?.$case === "gap" && gap.value).toEqual({
+      fromSequence: (texts.find((sequence, index) => texts[index + 1] !== sequence + 1) ?? 0) + 1,
+      toSequence: 150,
+      droppedCount: 150 - texts.indexOf(151),
+      reason: GapReason.COMPACTED,
+    });
+  });
+
+  it("can be in a hundred rooms, and not in one more", async () => {
+    await using fixture = await openChatFixture();
+    const ann = fixture.open("ann", { noDefaultRoom: true });
+    for (let number = 0; number <= 100; number += 1)
+      ann.control({ $case: "join", value: {} }, `room-${String(number)}`);
+    expect(reasonOf(await ann.untilControl("error"))).toBe("LIMIT_EXCEEDED");
+    ann.control({ $case: "leave", value: {} }, "room-7");
+    ann.control({ $case: "join", value: {} }, "room-8");
+    ann.control({ $case: "join", value: {} }, "room-101");
+    expect(await ann.until(({ roomId }) => roomId === "room-101")).toMatchObject({
+      control: { kind: { $case: "joined" } },
+    });
+  });
+});
+
+describe("what members tell each other", () => {
+  it("who comes and goes: with the first stream, and five seconds after the last", async () => {
+    await using fixture = await openChatFixture();
+    const { clock } = fixture;
+    const ann = fixture.open("ann", { presence: true });
+    expect((await ann.untilControl("joined")).members).toMatchObject([{ userId: "ann", connections: 1 }]);
+    const [phone, desk] = [fixture.connect("ben"), fixture.connect("ben")];
+    await Promise.all([phone.joined, desk.joined]);
+    expect(await ann.untilControl("presence")).toMatchObject({
+      member: { userId: "ben", connections: 1 },
+      online: true,
+    });
+    phone.abort();
+    await phone.ended.catch(() => {});
+    clock.advance(10_000);
+    desk.halfClose();
+    await desk.ended;
+    clock.advance(4999);
+    const again = fixture.connect("ben");
+    await again.joined;
+    clock.advance(10_000);
+    again.halfClose();
+    await again.ended;
+    clock.advance(5000);
+    expect(await ann.untilControl("presence")).toMatchObject({
+      member: { userId: "ben", connections: 0 },
+      online: false,
+    });
+    ann.halfClose();
+    await ann.ended;
+    expect(heard(ann)).toEqual(["joined", "presence", "presence"]);
+  });
+
+  it("who is typing, at most once a second, and no longer when they leave", async () => {
+    await using fixture = await openChatFixture();
+    const [ann, ben] = [fixture.open("ann", { typing: true }), fixture.open("ben", { typing: true })];
+    await ann.untilControl("joined");
+    for (const active of [true, false, true, false, true]) ben.control({ $case: "typing", value: { active } });
+    expect(await ann.until(({ control }) => control !== undefined)).toMatchObject({
+      userId: "ben",
+      roomId: "general",
+      control: { kind: { value: { active: true } } },
+    });
+    await ben.untilRead();
+    fixture.clock.advance(1000);
+    expect(await ann.untilControl("typing")).toEqual({ active: true });
+    ben.abort();
+    expect(await ann.untilControl("typing")).toEqual({ active: false });
+    expect(heard(ben)).not.toContain("typing");
+  });
+
+  it("how far they have read; that is remembered, only grows, and cannot be beyond the end", async () => {
+    await using fixture = await openChatFixture();
+    const [ann, ben] = [fixture.open("ann", { receipts: true }), fixture.open("ben", { receipts: true })];
+    await ben.untilControl("joined");
+    for (const content of ["1", "2", "3"]) ann.say(content);
+    await ben.texts(3);
+    for (const sequence of [2, 1, 3]) ben.control({ $case: "receipt", value: { sequence } });
+    expect(await ann.untilControl("receipt")).toEqual({ sequence: 2 });
+    await ben.untilRead();
+    fixture.clock.advance(1000);
+    expect(await ann.untilControl("receipt")).toEqual({ sequence: 3 });
+    for (const sequence of [4, 0]) ben.control({ $case: "receipt", value: { sequence } });
+    expect(reasonOf(await ben.untilControl("error"))).toBe("FUTURE_POSITION");
+    expect(reasonOf(await ben.untilControl("error"))).toBe("INVALID_FIELD");
+    await using later = await fixture.reopen();
+    const again = later.open("ben", { presence: true });
+    expect((await again.untilControl("joined")).members).toMatchObject([{ userId: "ben", readSequence: 3 }]);
+  });
+
+  it("is dropped, oldest first, for one that does not read; it gets all messages all the same", async () => {
+    await using fixture = await openChatFixture();
+    const ann = fixture.open("ann", { presence: true });
+    await ann.untilControl("joined");
+    const release = ann.stall();
+    const talker = fixture.open("talker", { acks: true });
+    talker.say("first");
+    await talker.untilControl("ack");
+    const others = Array.from({ length: 300 }, (_, number) => fixture.connect(`user-${String(number)}`));
+    for (const other of others) await other.joined;
+    talker.say("last");
+    await talker.untilControl("ack");
+    release();
+    await ann.until(({ content }) => content === "last");
+    ann.halfClose();
+    await ann.ended;
+    expect(ann.received.filter(isText).map(({ content }) => content)).toEqual(["first", "last"]);
+    expect(heard(ann).filter((kind) => kind === "presence").length).toBeLessThanOrEqual(257);
+  });
+});

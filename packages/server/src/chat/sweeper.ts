@@ -1,0 +1,93 @@
+import type { ChatDeps } from "./chat-deps.js";
+import { changesAfter, completeChange, listPending } from "./changes.js";
+import { payloadOf } from "./append-once.js";
+import { completeRemoval, listRemovals } from "./room-removal.js";
+import type { Room } from "./room.js";
+import { listKeptRooms } from "./rooms.js";
+
+/** Between two rounds, in milliseconds: what is older than a room keeps it is hidden at once and removed later. */
+const PERIOD_MS = 30_000;
+
+/** Of everything, at a time. */
+const BATCH = 100;
+
+/** Removes what has had its time and completes what was interrupted, for as long as the server runs. */
+export class Sweeper implements AsyncDisposable {
+  readonly #deps: ChatDeps;
+  #cancelNext: (() => void) | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(deps: ChatDeps) {
+    this.#deps = deps;
+  }
+
+  /** Goes through everything, now and then once a period. */
+  start(): void {
+    this.#round = this.#sweepAndGoOn();
+  }
+
+  /** Waits for the work under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    this.#cancelNext?.();
+    await this.#round;
+  }
+
+  async #sweepAndGoOn(): Promise<void> {
+    await sweep(this.#deps, () => this.#stopped);
+    if (this.#stopped) return;
+    this.#cancelNext = this.#deps.clock.after(PERIOD_MS, () => this.start());
+  }
+}
+
+/** One round, or what there is time for before `stopped`. What fails is logged, and tried again in the next round. */
+export async function sweep(deps: ChatDeps, stopped: () => boolean = () => false): Promise<void> {
+  deps.rates.prune();
+  for (const task of [completeChanges, completeRemovals, trimRooms]) {
+    try {
+      if (!stopped()) await task(deps, stopped);
+    } catch (err) {
+      deps.logger.warn({ err, task: task.name }, "clearing up after the chat failed; trying again later");
+    }
+  }
+}
+
+/** Edits and redactions that were cut off: their clients were not told that they are stored, nor that they are not. */
+async function completeChanges({ rooms, records, ...deps }: ChatDeps): Promise<void> {
+  for (const pending of await listPending(records, BATCH)) {
+    using use = await rooms.use(pending.roomId);
+    const { room } = use;
+    if (room.stream === pending.stream) await room.storing(() => completeChange({ records, ...deps }, room, pending));
+  }
+}
+
+async function completeRemovals(deps: ChatDeps): Promise<void> {
+  for (const stream of await listRemovals(deps.records, BATCH)) await completeRemoval(deps, stream);
+}
+
+async function trimRooms(deps: ChatDeps, stopped: () => boolean): Promise<void> {
+  for (let after: string | undefined; !stopped();) {
+    const roomIds = await listKeptRooms(deps.records, after, BATCH);
+    for (const roomId of roomIds) {
+      using use = await deps.rooms.use(roomId);
+      await trimRoom(use.room, deps);
+    }
+    after = roomIds.at(-1);
+    if (after === undefined) return;
+  }
+}
+
+/** Removes the messages that the room no longer keeps, but for its newest one, and what has become of them. */
+async function trimRoom({ history, stream }: Room, { log, records }: ChatDeps): Promise<void> {
+  const { firstRevision } = await history.extent();
+  await log.truncate(stream, firstRevision);
+  for (let after: string | undefined; ;) {
+    const changes = await changesAfter(records, stream, after, BATCH);
+    const payloads = await Promise.all(changes.map(({ messageId }) => payloadOf(log, stream, messageId)));
+    const gone = changes.filter((_, index) => payloads[index] === undefined);
+    if (gone.length > 0) await records.commit(gone.map(({ remove }) => remove));
+    after = changes.at(-1)?.messageId;
+    if (after === undefined) return;
+  }
+}

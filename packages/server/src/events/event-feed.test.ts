@@ -1,0 +1,285 @@
+import { randomInt } from "node:crypto";
+
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+
+import { MemoryEventLog } from "../adapters/memory/memory-event-log.js";
+import type { LogEvent } from "../ports/event-log.js";
+import { eventMatcher } from "../ports/event-log-patterns.js";
+
+import { openEventFeed } from "./event-feed.js";
+import { logWith } from "./events-fixture.test.support.js";
+import { toMessage } from "./event-message.js";
+import {
+  append,
+  caughtUp,
+  filterOf,
+  LARGE,
+  openFeedFixture,
+  positionsOf,
+  selecting,
+} from "./feed-fixture.test.support.js";
+import type { FeedCursor, FeedRun, Selection } from "./feed.js";
+
+const sequences = (run: FeedRun | readonly { readonly log: LogEvent }[]): number[] =>
+  ("events" in run ? run.events : run).map(({ log }) => log.sequence);
+const never = new AbortController().signal;
+
+/** Whether a cursor's wait is over by now. */
+async function isWoken(waiting: Promise<void>): Promise<boolean> {
+  const pending = Symbol("pending");
+  await Promise.resolve();
+  return (await Promise.race([waiting, Promise.resolve(pending)])) !== pending;
+}
+
+describe("a cursor", () => {
+  it("at the end waits for what is stored after it was opened, and gets it from memory", async () => {
+    await using fixture = await openFeedFixture();
+    await append(fixture.log, "s", {}, {});
+    using cursor = fixture.feed.open(selecting(), fixture.feed.lastSequence);
+    const waiting = cursor.untilMatch(never);
+    expect(await isWoken(waiting)).toBe(false);
+    await append(fixture.log, "s", {});
+    await waiting;
+    expect(await cursor.next(LARGE)).toMatchObject({ position: 3, caughtUp: true, events: [{ log: { sequence: 3 } }] });
+    expect(fixture.reads).toEqual([]);
+  });
+
+  it("near the end begins in memory, even if nobody has asked for its selection before", async () => {
+    await using fixture = await openFeedFixture();
+    for (let i = 0; i < 10; i += 1) await append(fixture.log, i % 2 === 0 ? "a" : "b", {});
+    using cursor = fixture.feed.open(selecting({ streams: ["a"] }), 4);
+    expect(sequences(await cursor.next(LARGE))).toEqual([5, 7, 9]);
+    expect(fixture.reads).toEqual([]);
+  });
+
+  it("far from the end reads from storage, a bounded run at a time, and goes over to memory", async () => {
+    const log = new MemoryEventLog();
+    for (let i = 0; i < 20; i += 1) await append(log, "s", {});
+    await using feed = await openEventFeed({ log, positions: positionsOf(log), tailBytes: 1024 * 1024 });
+    using cursor = feed.open(selecting(), 0);
+    await append(log, "s", {});
+    expect(cursor.isInMemory).toBe(false);
+    const limits = { maxEvents: 8, maxBytes: 1e6 };
+    expect(sequences(await cursor.next(limits))).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(sequences(await caughtUp(cursor, limits))).toEqual([9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]);
+    await append(log, "s", {});
+    expect(cursor.isInMemory).toBe(true);
+    expect(sequences(await cursor.next(limits))).toEqual([22]);
+  });
+
+  it("never splits an append over runs", async () => {
+    await using fixture = await openFeedFixture();
+    using live = fixture.feed.open(selecting(), 0);
+    await append(fixture.log, "s", {}, {}, {});
+    await append(fixture.log, "s", {}, {});
+    for (const cursor of [live, fixture.feed.open(selecting({ types: ["*"] }), 0)]) {
+      expect(sequences(await cursor.next({ maxEvents: 1, maxBytes: 1e6 }))).toEqual([1, 2, 3]);
+      expect(sequences(await cursor.next({ maxEvents: 100, maxBytes: 1 }))).toEqual([4, 5]);
+    }
+  });
+
+  it("moves on while nothing matches, without looking, and is not behind when what it skipped has left memory", async () => {
+    await using fixture = await openFeedFixture({ tailBytes: 10_000 });
+    using rare = fixture.feed.open(selecting({ types: ["rare"] }), 0);
+    using all = fixture.feed.open(selecting(), 0);
+    for (let i = 0; i < 100; i += 1) await append(fixture.log, "s", {});
+    expect(rare.position).toBe(100);
+    expect(rare.isInMemory).toBe(true);
+    expect(all.position).toBe(0);
+    expect(all.isInMemory).toBe(false);
+    await append(fixture.log, "s", { type: "rare" });
+    expect(rare.position).toBe(100);
+    expect(sequences(await rare.next(LARGE))).toEqual([101]);
+    expect(fixture.reads).toEqual([]);
+    expect(sequences(await caughtUp(all))).toHaveLength(101);
+  });
+
+  it("can go on with what is in memory, and says how many it left out", async () => {
+    await using fixture = await openFeedFixture({ tailBytes: 10_000 });
+    using cursor = fixture.feed.open(selecting({ types: ["t"] }), 0);
+    for (let i = 0; i < 30; i += 1) await append(fixture.log, "s", {}, { type: "other" });
+    const skipped = cursor.skipToMemory();
+    const rest = sequences(await caughtUp(cursor));
+    expect(skipped).toEqual({ fromSequence: 1, toSequence: (rest[0] ?? 0) - 2, count: 30 - rest.length });
+    expect(rest.length).toBeGreaterThan(1);
+    expect(rest.at(-1)).toBe(59);
+  });
+});
+
+describe("a feed", () => {
+  it("wakes only those whose selection an event matches, and asks the filters of no others", async () => {
+    await using fixture = await openFeedFixture();
+    const big = filterOf("big", ({ payload }) => payload.length > 3);
+    const selections: Record<string, Selection> = {
+      all: selecting(),
+      order: selecting({ types: ["order.*"] }),
+      created: selecting({ types: ["order.created"] }),
+      bigCreated: selecting({ types: ["order.created"], filter: big }),
+      bigInX: selecting({ streams: ["x"], filter: { ...big } }),
+      chat: selecting({ streams: ["$chat/1"] }),
+    };
+    const woken = async (append: () => Promise<unknown>): Promise<string[]> => {
+      const cursors = Object.entries(selections).map(
+        ([name, selection]) => [name, fixture.feed.open(selection, fixture.feed.lastSequence)] as const,
+      );
+      const waits = cursors.map(([, cursor]) => cursor.untilMatch(never).catch(() => {}));
+      await append();
+      const states = await Promise.all(waits.map(isWoken));
+      for (const [, cursor] of cursors) cursor[Symbol.dispose]();
+      return cursors.filter((_, index) => states[index]).map(([name]) => name);
+    };
+    expect(await woken(() => append(fixture.log, "s", { type: "user.created" }))).toEqual(["all"]);
+    expect(await woken(() => append(fixture.log, "s", { type: "order.paid" }))).toEqual(["all", "order"]);
+    expect(await woken(() => append(fixture.log, "$chat/1", { type: "text" }))).toEqual(["chat"]);
+    expect(big.seen).toEqual([]);
+    expect(
+      await woken(() => append(fixture.log, "x", { id: "b", type: "order.created", payload: Buffer.from("1234") })),
+    ).toEqual(["all", "order", "created", "bigCreated", "bigInX"]);
+    expect(big.seen).toEqual(["b"]);
+    expect(await woken(() => append(fixture.log, "x", { id: "c", type: "order.created" }))).toEqual([
+      "all",
+      "order",
+      "created",
+    ]);
+    expect(big.seen).toEqual(["b", "c"]);
+  });
+
+  it("makes each form of an event once for all readers", async () => {
+    await using fixture = await openFeedFixture();
+    using one = fixture.feed.open(selecting(), 0);
+    using other = fixture.feed.open(selecting({ types: ["t"] }), 0);
+    await append(fixture.log, "s", {});
+    const [a, b] = [(await one.next(LARGE)).events[0], (await other.next(LARGE)).events[0]];
+    expect(a?.bytes).toBe(b?.bytes);
+    expect(a?.message).toBe(b?.message);
+    expect(a?.bytes).toBe(a?.bytes);
+  });
+
+  it("resolves a wait for a sequence though nothing matches", async () => {
+    await using fixture = await openFeedFixture();
+    using cursor = fixture.feed.open(selecting({ types: ["none"] }), 0);
+    const waiting = cursor.untilMatch(never, 2);
+    await append(fixture.log, "s", {});
+    expect(await isWoken(waiting)).toBe(false);
+    await append(fixture.log, "s", {});
+    await waiting;
+    expect(cursor.position).toBe(2);
+  });
+
+  it("fails those who wait, and who read later, when it is closed", async () => {
+    const fixture = await openFeedFixture();
+    using cursor = fixture.feed.open(selecting(), 0);
+    const waiting = cursor.untilMatch(never);
+    await Promise.all([expect(waiting).rejects.toMatchObject({ reason: "DRAINING" }), fixture[Symbol.asyncDispose]()]);
+    await expect(cursor.next(LARGE)).rejects.toMatchObject({ reason: "DRAINING" });
+    await expect(cursor.untilMatch(never)).rejects.toMatchObject({ reason: "DRAINING" });
+    expect(() => fixture.feed.open(selecting(), 0)).toThrow("shutting down");
+  });
+
+  it("lets reads under way end before it is closed", async () => {
+    const log = new MemoryEventLog();
+    for (let i = 0; i < 3; i += 1) await append(log, "s", {});
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const slow = logWith(log, {
+      read: async (options) => {
+        await held;
+        return log.read(options);
+      },
+    });
+    const feed = await openEventFeed({ log: slow, positions: positionsOf(log), tailBytes: 1 });
+    using cursor = feed.open(selecting(), 0);
+    const reading = cursor.next(LARGE);
+    let isClosed = false;
+    const closing = feed[Symbol.asyncDispose]().then(() => (isClosed = true));
+    await Promise.resolve();
+    expect(isClosed).toBe(false);
+    release();
+    await Promise.all([closing, expect(reading).rejects.toMatchObject({ reason: "DRAINING" })]);
+  });
+
+  it("rejects a wait with the signal's reason, and leaves no listener", async () => {
+    await using fixture = await openFeedFixture();
+    using cursor = fixture.feed.open(selecting(), 0);
+    const abort = new AbortController();
+    const waiting = cursor.untilMatch(abort.signal);
+    abort.abort(new Error("enough"));
+    await expect(waiting).rejects.toThrow("enough");
+    await expect(cursor.untilMatch(abort.signal)).rejects.toThrow("enough");
+    await append(fixture.log, "s", {});
+    await cursor.untilMatch(never);
+  });
+});
+
+describe("whatever is appended, selected and evicted, a cursor gives out what matches, once and in order", () => {
+  const seed = randomInt(2 ** 31);
+  process.stdout.write(`event-feed.test.ts: seed ${String(seed)}\n`);
+
+  it("in random order of all of these", async () => {
+    const property = fc.asyncProperty(fc.gen(), (gen) => readAtRandom((max) => gen(fc.nat, { max: max - 1 })));
+    await fc.assert(property, { seed, numRuns: 25, endOnFailure: true });
+  });
+});
+
+/** @param below gives a whole number from 0 up to, but not with, `max` */
+async function readAtRandom(below: (max: number) => number): Promise<void> {
+  const oneOf = <T>(...items: readonly [T, ...T[]]): T => items[below(items.length)] ?? items[0];
+  await using fixture = await openFeedFixture({ tailBytes: oneOf(1, 5_000, 20_000, 1_000_000) });
+  const stored: LogEvent[] = [];
+  await using stack = new AsyncDisposableStack();
+  stack.use(await fixture.log.follow((events) => void stored.push(...events)));
+
+  const appendSome = async (): Promise<void> => {
+    const stream = oneOf("a", "b", "ab/1", "ab/2", "$x");
+    const types = Array.from({ length: 1 + below(5) }, () => oneOf("t", "t.1", "t.2", "u"));
+    await append(fixture.log, stream, ...types.map((type) => ({ type, payload: Buffer.alloc(below(300)) })));
+  };
+  const select = (): Selection =>
+    selecting({
+      types: oneOf<readonly string[]>([], ["t"], ["t.*", "t.1"], ["u", "t*"]),
+      streams: oneOf<readonly string[]>([], ["a"], ["ab/*"], ["a", "$x"]),
+      filter: oneOf(
+        undefined,
+        filterOf("even", ({ payload }) => payload.length % 2 === 0),
+      ),
+    });
+  const expected = ({ types, streams, filter }: Selection, after: number, until: number): number[] => {
+    const covers = eventMatcher({ types, streams });
+    return stored
+      .filter((event) => event.sequence > after && event.sequence <= until && covers(event))
+      .filter((event) => filter === undefined || filter.matches(toMessage(event, "")))
+      .map(({ sequence }) => sequence);
+  };
+
+  interface Reader {
+    readonly cursor: FeedCursor;
+    readonly selection: Selection;
+    readonly after: number;
+    readonly got: number[];
+  }
+  const readers: Reader[] = [];
+  const step = async ({ cursor, selection, after, got }: Reader): Promise<void> => {
+    const before = cursor.position;
+    const run = await cursor.next({ maxEvents: 1 + below(20), maxBytes: 1 + below(5000) });
+    got.push(...sequences(run));
+    expect(run.position).toBeGreaterThanOrEqual(before);
+    expect(got).toEqual(expected(selection, after, run.position));
+    for (const { log } of run.events) expect(log.appendEnd).toBeLessThanOrEqual(run.position);
+  };
+  for (let i = 0; i < 300; i += 1) {
+    const what = below(100);
+    if (what < 40) await appendSome();
+    else if (what < 50) {
+      const [selection, after] = [select(), below(fixture.feed.lastSequence + 1)];
+      readers.push({ cursor: fixture.feed.open(selection, after), selection, after, got: [] });
+    } else if (what < 53 && readers.length > 0) readers.splice(below(readers.length), 1)[0]?.cursor[Symbol.dispose]();
+    else if (readers.length > 0)
+      await Promise.all([step(oneOf(...(readers as [Reader]))), below(10) < 3 && appendSome()]);
+  }
+  for (const reader of readers) {
+    reader.got.push(...sequences(await caughtUp(reader.cursor, { maxEvents: 7, maxBytes: 3000 })));
+    expect(reader.got).toEqual(expected(reader.selection, reader.after, Infinity));
+    expect(reader.cursor.position).toBe(fixture.feed.lastSequence);
+  }
+}

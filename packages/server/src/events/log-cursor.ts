@@ -1,0 +1,137 @@
+import type { FeedCursor, FeedRun, RunLimits, Selection, SkippedPart } from "./feed.js";
+import type { SelectionGroup } from "./selection-group.js";
+import type { SelectionReader } from "./selection-reader.js";
+import type { SequenceWaiters, Waiter } from "./sequence-waiters.js";
+import type { SharedEvent } from "./shared-event.js";
+
+/** What a cursor needs of its feed. */
+export interface CursorHost {
+  readonly lastSequence: number;
+  /** Those who wait for a sequence. */
+  readonly reaching: SequenceWaiters;
+  /** @throws ServiceError `DRAINING` if the feed is closed */
+  throwIfClosed(): void;
+  /** Makes the queue of `group` begin at `position`, if memory still has that. Returns whether it does. */
+  extendBack(group: SelectionGroup, position: number): boolean;
+  /** Reads what `selection` selects from storage. */
+  readerOf(selection: Selection): SelectionReader;
+  leave(group: SelectionGroup): void;
+}
+
+interface Wait {
+  readonly resolve: () => void;
+  readonly reject: (reason: Error) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A place in the log that moves through storage and, near the end, along the queue of its group. */
+export class LogCursor implements FeedCursor, Waiter {
+  readonly #onAbort = (): void => this.fail(this.#wait?.signal?.reason as Error);
+  readonly #host: CursorHost;
+  readonly #group: SelectionGroup;
+  readonly #reader: SelectionReader;
+  #position: number;
+  /** Number in its group of the event that comes next, as long as that is known. */
+  #nextNumber: number | undefined;
+  #wait: Wait | undefined;
+  #isClosed = false;
+
+  constructor(host: CursorHost, group: SelectionGroup, after: number) {
+    this.#host = host;
+    this.#group = group;
+    this.#reader = host.readerOf(group.selection);
+    this.#position = after;
+    if (this.isInMemory) this.#nextNumber = group.numberAfter(after);
+  }
+
+  get position(): number {
+    if (!this.isInMemory) return this.#position;
+    const match = this.#group.firstAfter(this.#position);
+    return match === undefined ? Math.max(this.#position, this.#host.lastSequence) : match - 1;
+  }
+
+  get isInMemory(): boolean {
+    return this.#position >= this.#group.floor;
+  }
+
+  async next(limits: RunLimits): Promise<FeedRun> {
+    this.#host.throwIfClosed();
+    if (this.isInMemory || this.#host.extendBack(this.#group, this.#position)) return this.#fromMemory(limits);
+    return this.#fromStorage(limits);
+  }
+
+  async untilMatch(signal?: AbortSignal, reach: number = Infinity): Promise<void> {
+    signal?.throwIfAborted();
+    this.#host.throwIfClosed();
+    if (this.#group.hasMatchAfter(this.#position) || this.#host.lastSequence >= reach) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#wait = { resolve, reject, signal };
+      signal?.addEventListener("abort", this.#onAbort, { once: true });
+      this.#group.wait(this);
+      if (reach < Infinity) this.#host.reaching.add(this, reach);
+    });
+  }
+
+  wake(): void {
+    this.#position = this.position; // while it is known: a match may leave memory before it is taken
+    this.#endWait()?.resolve();
+  }
+
+  fail(reason: Error): void {
+    this.#endWait()?.reject(reason);
+  }
+
+  skipToMemory(): SkippedPart {
+    const { floor } = this.#group;
+    const nextNumber = this.#group.numberAfter(floor);
+    const count = this.#nextNumber === undefined ? undefined : nextNumber - this.#nextNumber;
+    const skipped = { ...this.skipTo(floor), count };
+    this.#nextNumber = nextNumber;
+    return skipped;
+  }
+
+  skipTo(sequence: number): SkippedPart {
+    const fromSequence = this.#position + 1;
+    this.#position = Math.max(this.#position, sequence);
+    this.#nextNumber = undefined;
+    return { fromSequence, toSequence: this.#position, count: undefined };
+  }
+
+  /** Whoever waits is failed. */
+  [Symbol.dispose](): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.fail(new Error("the cursor is closed"));
+    this.#host.leave(this.#group);
+  }
+
+  #fromMemory(limits: RunLimits): FeedRun {
+    const { events, isAll } = this.#group.takeAfter(this.#position, limits);
+    this.#position = isAll ? Math.max(this.#position, this.#host.lastSequence) : endOf(events);
+    this.#nextNumber = this.#group.numberAfter(this.#position);
+    return { events, position: this.#position, caughtUp: isAll };
+  }
+
+  async #fromStorage(limits: RunLimits): Promise<FeedRun> {
+    const until = this.#host.lastSequence;
+    const { events, scannedTo, exhausted } = await this.#reader.read({ after: this.#position, until }, limits);
+    this.#host.throwIfClosed();
+    this.#position = scannedTo;
+    this.#nextNumber = undefined;
+    return { events, position: scannedTo, caughtUp: exhausted };
+  }
+
+  #endWait(): Wait | undefined {
+    const wait = this.#wait;
+    this.#wait = undefined;
+    this.#group.stopWaiting(this);
+    this.#host.reaching.delete(this);
+    wait?.signal?.removeEventListener("abort", this.#onAbort);
+    return wait;
+  }
+}
+
+/** Sequence of the end of a run that was cut. */
+function endOf(events: readonly SharedEvent[]): number {
+  return events.at(-1)?.log.appendEnd ?? 0;
+}

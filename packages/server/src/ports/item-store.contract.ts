@@ -1,0 +1,427 @@
+import { randomInt } from "node:crypto";
+
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+
+import type { Clock } from "./clock.js";
+import type { ItemStore, Row, RowMutation, RowOutcome, RowPage } from "./item-store.js";
+import { SnapshotExpired } from "./item-store.js";
+
+/** A place where an item store lives: opening it again finds what was committed, if it is persistent. */
+export interface ItemStorePlace extends AsyncDisposable {
+  /** Rows are stored at the moments that `clock` says. */
+  open(clock: Clock): Promise<ItemStore>;
+  readonly persistent: boolean;
+}
+
+const ALL = { maxRows: 1000, maxBytes: 1_000_000 };
+const EACH = { atomic: false };
+const ALL_OR_NONE = { atomic: true };
+
+function bytes(text: string): Uint8Array {
+  return Buffer.from(text);
+}
+
+function put(key: string, data: string, rest: Partial<RowMutation> = {}, id?: string): RowMutation {
+  return {
+    collection: "c",
+    put: { key, head: bytes("h"), data: bytes(data), ...(id !== undefined && { id }) },
+    ...rest,
+  };
+}
+
+function remove(key: string, rest: Partial<RowMutation> = {}): RowMutation {
+  return { collection: "c", deleteKey: key, ...rest };
+}
+
+function textOf(row: Row | undefined): string | undefined {
+  return row && Buffer.from(row.data).toString();
+}
+
+function pairs({ rows }: Pick<RowPage, "rows">): string[] {
+  return rows.map((row) => `${row.key}=${row.deleted ? "deleted" : (textOf(row) ?? "")}`);
+}
+
+function types(outcomes: readonly RowOutcome[]): string[] {
+  return outcomes.map(({ type }) => type);
+}
+
+/** A clock that the test moves. */
+class ContractClock implements Clock {
+  nowMs = 1_000_000;
+  now(): number {
+    return this.nowMs;
+  }
+  monotonicMs(): number {
+    return this.nowMs;
+  }
+  after(): () => void {
+    throw new Error("a store has no timers");
+  }
+}
+
+/** What every ItemStore promises. The test file of each adapter calls this once. */
+export function describeItemStore(name: string, makePlace: () => Promise<ItemStorePlace>): void {
+  describe(`ItemStore contract: ${name}`, () => {
+    let place: ItemStorePlace;
+    let store: ItemStore;
+    let clock: ContractClock;
+
+    beforeEach(async () => {
+      clock = new ContractClock();
+      place = await makePlace();
+      store = await place.open(clock);
+    });
+
+    afterEach(async () => {
+      await store[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
+    });
+
+    const current = async (): Promise<string[]> => pairs(await store.scan({ collection: "c", ...ALL }));
+
+    it("finds nothing in an empty store", async () => {
+      expect(await store.get("c", { key: "a" })).toBeUndefined();
+      expect(await store.getAll("c", ["a", "b"])).toEqual([undefined, undefined]);
+      expect(await store.scan({ collection: "c", ...ALL })).toEqual({ rows: [], exhausted: true });
+      expect(await store.changes({ collection: "c", afterVersion: 0, ...ALL })).toMatchObject({ rows: [] });
+      expect(await store.size("c")).toEqual({ rows: 0, dataBytes: 0, version: 0 });
+      expect(await store.version()).toBe(0);
+    });
+
+    it("keeps what was written, with an id, a version and a moment", async () => {
+      const { outcomes, version, committed } = await store.commit([put("a", "one"), put("b", "two")], EACH);
+      expect(outcomes).toEqual([
+        { type: "written", id: "1", version: 1, existed: false },
+        { type: "written", id: "2", version: 2, existed: false },
+      ]);
+      expect({ version, committed }).toEqual({ version: 2, committed: true });
+      expect(await store.get("c", { key: "a" })).toEqual({
+        key: "a",
+        id: "1",
+        head: bytes("h"),
+        data: bytes("one"),
+        version: 1,
+        deleted: false,
+        updatedAtMs: 1_000_000,
+      });
+      expect(textOf(await store.get("c", { id: "2" }))).toBe("two");
+      expect(await store.size("c")).toEqual({ rows: 2, dataBytes: 6, version: 2 });
+    });
+
+    it("keeps any bytes and any key", async () => {
+      const data = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
+      const key = "k/\u{1f600}\u0001'\"";
+      await store.commit([{ collection: "c", put: { key, head: data, data } }], EACH);
+      expect(await store.get("c", { key })).toMatchObject({
+        key,
+        head: new Uint8Array(data),
+        data: new Uint8Array(data),
+      });
+    });
+
+    it("replaces under the same id, and says that there was one", async () => {
+      await store.commit([put("a", "one")], EACH);
+      const { outcomes } = await store.commit([put("a", "two")], EACH);
+      expect(outcomes).toEqual([{ type: "written", id: "1", version: 2, existed: true }]);
+      expect(await current()).toEqual(["a=two"]);
+      expect(await store.size("c")).toMatchObject({ rows: 1, dataBytes: 3 });
+    });
+
+    it("deletes, and leaves a tombstone for those who ask for it", async () => {
+      await store.commit([put("a", "one"), put("b", "two")], EACH);
+      const { outcomes } = await store.commit([remove("a"), remove("nothing")], EACH);
+      expect(types(outcomes)).toEqual(["written", "unchanged"]);
+      expect(await current()).toEqual(["b=two"]);
+      expect(await store.get("c", { key: "a" })).toBeUndefined();
+      expect(await store.get("c", { id: "1" })).toBeUndefined();
+      expect(await store.getAll("c", ["b", "a", "x"])).toMatchObject([
+        { key: "b" },
+        { key: "a", deleted: true },
+        undefined,
+      ]);
+      expect(await store.size("c")).toMatchObject({ rows: 1, dataBytes: 3, version: 3 });
+    });
+
+    it("takes ids that writers choose, however large, and gives none twice", async () => {
+      const max = "9223372036854775807";
+      await store.commit([put("a", "x", {}, max), put("b", "x", {}, "2")], EACH);
+      const { outcomes } = await store.commit(
+        [put("c", "x"), put("d", "x"), put("e", "x", {}, "2"), put("a", "x", {}, "7")],
+        EACH,
+      );
+      expect(outcomes).toMatchObject([{ id: "1" }, { id: "3" }, { type: "id-taken" }, { type: "id-taken" }]);
+      expect((await store.get("c", { id: max }))?.key).toBe("a");
+    });
+
+    it.each([
+      ["0 for a row that exists", put("a", "new", { ifVersion: 0 }), 1],
+      ["a version that passed", put("a", "new", { ifVersion: 7 }), 1],
+      ["a version of a row that does not exist", put("b", "new", { ifVersion: 1 }), 0],
+      ["a version that passed, for a delete", remove("a", { ifVersion: 7 }), 1],
+    ])("refuses a mutation that insists on %s", async (_, mutation, actualVersion) => {
+      await store.commit([put("a", "old")], EACH);
+      const { outcomes } = await store.commit([mutation], EACH);
+      expect(outcomes).toEqual([{ type: "version-mismatch", actualVersion }]);
+      expect(await current()).toEqual(["a=old"]);
+    });
+
+    it("keeps the good mutations of a commit that is not atomic, none of one that is", async () => {
+      await store.commit([put("a", "old")], EACH);
+      const mutations = [put("b", "new"), put("a", "new", { ifVersion: 9 }), put("d", "new")];
+      const refused = await store.commit(mutations, ALL_OR_NONE);
+      expect(refused).toMatchObject({ committed: false, version: 1 });
+      expect(types(refused.outcomes)).toEqual(["unchanged", "version-mismatch", "unchanged"]);
+      expect(await current()).toEqual(["a=old"]);
+      expect(types((await store.commit(mutations, EACH)).outcomes)).toEqual(["written", "version-mismatch", "written"]);
+      expect(await current()).toEqual(["a=old", "b=new", "d=new"]);
+    });
+
+    it("lets a commit see its own earlier mutations", async () => {
+      const { outcomes } = await store.commit(
+        [put("a", "one", { ifVersion: 0 }), put("a", "two", { ifVersion: 1 }), remove("a", { ifVersion: 2 })],
+        ALL_OR_NONE,
+      );
+      expect(types(outcomes)).toEqual(["written", "written", "written"]);
+      expect(await current()).toEqual([]);
+    });
+
+    it("can leave equal rows as they are", async () => {
+      await store.commit([put("a", "one")], EACH);
+      const { outcomes, version } = await store.commit(
+        [put("a", "one", { skipEqual: true }), put("a", "two", { skipEqual: true })],
+        EACH,
+      );
+      expect(types(outcomes)).toEqual(["unchanged", "written"]);
+      expect(outcomes[0]).toMatchObject({ id: "1", version: 1 });
+      expect(version).toBe(2);
+    });
+
+    it("gives one of a hundred racers for the same version the win", async () => {
+      const racers = Array.from({ length: 100 }, (_, n) => store.commit([put("a", String(n), { ifVersion: 0 })], EACH));
+      const won = (await Promise.all(racers)).filter(({ outcomes }) => outcomes[0]?.type === "written");
+      expect(won).toHaveLength(1);
+    });
+
+    it("sorts keys by their UTF-8 bytes, in both directions", async () => {
+      const sorted = ["A", "a", "a\u0001", "a ", "a/", "ab", "é", "\ue000", "\uffff", "\u{10000}", "\u{10ffff}"];
+      await store.commit(
+        sorted.toReversed().map((key) => put(key, "x")),
+        EACH,
+      );
+      const keysOf = async (descending: boolean): Promise<string[]> =>
+        (await store.scan({ collection: "c", descending, ...ALL })).rows.map(({ key }) => key);
+      expect(await keysOf(false)).toEqual(sorted);
+      expect(await keysOf(true)).toEqual(sorted.toReversed());
+    });
+
+    it("scans ranges and prefixes, page by page, in both directions", async () => {
+      await store.commit(
+        ["a", "b/1", "b/2", "b/3", "b0", "c"].map((key) => put(key, "x")),
+        EACH,
+      );
+      const scan = async (options: object): Promise<string[]> =>
+        (await store.scan({ collection: "c", ...ALL, ...options })).rows.map(({ key }) => key);
+      expect(await scan({ prefix: "b/" })).toEqual(["b/1", "b/2", "b/3"]);
+      expect(await scan({ prefix: "b/", afterKey: "b/1", maxRows: 1 })).toEqual(["b/2"]);
+      expect(await scan({ prefix: "b/", afterKey: "b/3", descending: true })).toEqual(["b/2", "b/1"]);
+      expect(await scan({ startKey: "b/2", endKey: "c" })).toEqual(["b/2", "b/3", "b0"]);
+      expect(await scan({ startKey: "b/2", endKey: "c", descending: true, maxRows: 2 })).toEqual(["b0", "b/3"]);
+      expect(await scan({ prefix: "b", startKey: "b/3", endKey: "b1" })).toEqual(["b/3", "b0"]);
+    });
+
+    it("ends a page before it is too large, but not before the first row", async () => {
+      await store.commit(
+        ["a", "b", "d"].map((key) => put(key, "x".repeat(100))),
+        EACH,
+      );
+      const page = await store.scan({ collection: "c", maxRows: 10, maxBytes: 202 });
+      expect(page).toMatchObject({ rows: [{ key: "a" }, { key: "b" }], exhausted: false });
+      expect((await store.scan({ collection: "c", maxRows: 10, maxBytes: 1 })).rows).toHaveLength(1);
+      const keys = await store.scan({ collection: "c", keysOnly: true, maxRows: 10, maxBytes: 100 });
+      expect(keys).toMatchObject({ exhausted: true });
+      expect(keys.rows.map(({ data }) => data.byteLength)).toEqual([0, 0, 0]);
+    });
+
+    it("shows a snapshot as it was, whatever is written after it", async () => {
+      const { version: snapshot } = await store.commit([put("a", "1"), put("b", "1"), put("d", "1")], EACH);
+      await store.commit([put("a", "2"), remove("b"), put("e", "2")], EACH);
+      await store.commit([put("b", "3", {}, "9"), remove("d")], EACH);
+      expect(pairs(await store.scan({ collection: "c", snapshot, ...ALL }))).toEqual(["a=1", "b=1", "d=1"]);
+      expect(pairs(await store.scan({ collection: "c", snapshot: snapshot + 3, ...ALL }))).toEqual([
+        "a=2",
+        "d=1",
+        "e=2",
+      ]);
+      expect(textOf(await store.get("c", { key: "b" }, snapshot))).toBe("1");
+      expect(textOf(await store.get("c", { id: "2" }, snapshot))).toBe("1");
+      expect(await current()).toEqual(["a=2", "b=3", "e=2"]);
+    });
+
+    it("keeps a sum in every snapshot while writers move amounts around", async () => {
+      const accounts = Array.from({ length: 20 }, (_, n) => `k${String(n).padStart(2, "0")}`);
+      await store.commit(
+        accounts.map((key) => put(key, "100")),
+        ALL_OR_NONE,
+      );
+      const amounts = new Map(accounts.map((key) => [key, 100]));
+      const writers = Array.from({ length: 200 }, async () => {
+        const [from = "", to = ""] = [accounts[randomInt(20)], accounts[randomInt(20)]];
+        amounts.set(from, (amounts.get(from) ?? 0) - 1);
+        amounts.set(to, (amounts.get(to) ?? 0) + 1);
+        await store.commit([put(from, String(amounts.get(from))), put(to, String(amounts.get(to)))], ALL_OR_NONE);
+      });
+      const reader = async (): Promise<void> => {
+        for (let round = 0; round < 20; round += 1) {
+          const snapshot = await store.version();
+          let sum = 0;
+          for (let afterKey = ""; ;) {
+            const page = await store.scan({ collection: "c", snapshot, afterKey, maxRows: 3, maxBytes: 1000 });
+            for (const row of page.rows) sum += Number(textOf(row));
+            if (page.exhausted) break;
+            afterKey = page.rows.at(-1)?.key ?? "";
+          }
+          expect(sum).toBe(2000);
+        }
+      };
+      await Promise.all([...writers, reader(), reader()]);
+    });
+
+    it("gives the newest change of each row, in order of version, with tombstones", async () => {
+      await store.commit([put("a", "1"), put("b", "1"), put("d", "1")], EACH);
+      await store.commit([put("b", "2"), remove("a")], EACH);
+      await store.commit([{ collection: "other", put: { key: "x", head: bytes(""), data: bytes("") } }], EACH);
+      const page = await store.changes({ collection: "c", afterVersion: 0, ...ALL });
+      expect(pairs(page)).toEqual(["d=1", "b=2", "a=deleted"]);
+      expect(page).toMatchObject({ exhausted: true });
+      expect(page.scannedTo).toBeGreaterThanOrEqual(5);
+      const [first] = (await store.changes({ collection: "c", afterVersion: 3, maxRows: 1, maxBytes: 10 })).rows;
+      expect(first).toMatchObject({ key: "b", version: 4 });
+      const rest = await store.changes({ collection: "c", afterVersion: 4, ...ALL });
+      expect(pairs(rest)).toEqual(["a=deleted"]);
+    });
+
+    it("tells listeners of every commit, once it can be read, until they leave", async () => {
+      const heard: string[] = [];
+      const following = store.follow((version, collections) =>
+        heard.push(`${String(version)} ${[...collections].join()}`),
+      );
+      await store.commit([put("a", "1"), put("b", "1")], EACH);
+      await store.commit([put("a", "1", { ifVersion: 9 })], EACH);
+      await store.commit([remove("a")], EACH);
+      following[Symbol.dispose]();
+      await store.commit([put("a", "2")], EACH);
+      expect(heard).toEqual(["2 c", "3 c"]);
+    });
+
+    it("forgets old versions and tombstones, and says so to those who come for them", async () => {
+      const { version: first } = await store.commit([put("a", "1"), put("b", "1")], EACH);
+      clock.nowMs += 1000;
+      const { version: second } = await store.commit([put("a", "2"), remove("b")], EACH);
+      clock.nowMs += 1000;
+      await store.commit([put("d", "3")], EACH);
+      let removed = 0;
+      for (let step = -1; step !== 0; removed += step) step = await store.vacuum(clock.nowMs);
+      expect(removed).toBe(3);
+      expect(await current()).toEqual(["a=2", "d=3"]);
+      await expect(store.scan({ collection: "c", snapshot: first, ...ALL })).rejects.toBeInstanceOf(SnapshotExpired);
+      await expect(store.get("c", { key: "a" }, first)).rejects.toBeInstanceOf(SnapshotExpired);
+      expect(pairs(await store.scan({ collection: "c", snapshot: second, ...ALL }))).toEqual(["a=2"]);
+      await expect(store.changes({ collection: "c", afterVersion: first, ...ALL })).rejects.toBeInstanceOf(
+        SnapshotExpired,
+      );
+      expect(pairs(await store.changes({ collection: "c", afterVersion: 0, ...ALL }))).toEqual(["a=2", "d=3"]);
+      expect(pairs(await store.changes({ collection: "c", afterVersion: second, ...ALL }))).toEqual(["d=3"]);
+    });
+
+    it("keeps tombstones for as long as their collection wants", async () => {
+      await store.commit([put("a", "1")], EACH);
+      await store.commit([remove("a")], EACH);
+      clock.nowMs += 1000;
+      while ((await store.vacuum(clock.nowMs, () => 0)) > 0);
+      expect(pairs(await store.changes({ collection: "c", afterVersion: 1, ...ALL }))).toEqual(["a=deleted"]);
+    });
+
+    it("drops a collection with everything in it, and no other", async () => {
+      await store.commit([put("a", "1"), put("b", "1")], EACH);
+      await store.commit([{ collection: "other", put: { key: "x", head: bytes(""), data: bytes("y") } }], EACH);
+      while ((await store.drop("c")) > 0);
+      expect(await current()).toEqual([]);
+      expect(await store.size("c")).toMatchObject({ rows: 0, dataBytes: 0 });
+      expect(pairs(await store.scan({ collection: "other", ...ALL }))).toEqual(["x=y"]);
+      const { outcomes } = await store.commit([put("a", "new", { ifVersion: 0 })], EACH);
+      expect(types(outcomes)).toEqual(["written"]);
+    });
+
+    it("agrees with a plain model on random histories, at every snapshot", async () => {
+      const seed = randomInt(2 ** 31);
+      process.stdout.write(`item-store.contract.ts (${name}): seed ${String(seed)}\n`);
+      const key = fc.constantFrom("a", "b", "c", "d", "e");
+      const mutation = fc.oneof(
+        fc.record({ kind: fc.constant("put" as const), key, data: fc.constantFrom("1", "2"), skipEqual: fc.boolean() }),
+        fc.record({ kind: fc.constant("remove" as const), key }),
+      );
+      const commit = fc.record({
+        atomic: fc.boolean(),
+        conflict: fc.boolean(),
+        mutations: fc.array(mutation, { maxLength: 4 }),
+      });
+      let round = 0;
+      const property = fc.asyncProperty(fc.array(commit, { maxLength: 12 }), async (commits) => {
+        round += 1;
+        const collection = `random-${String(round)}`;
+        const model = new Map<string, string>();
+        const snapshots = new Map<number, string[]>();
+        for (const { atomic, conflict, mutations } of commits) {
+          const all = mutations.map((step): RowMutation =>
+            step.kind === "put"
+              ? { ...put(step.key, step.data), collection, skipEqual: step.skipEqual }
+              : { ...remove(step.key), collection },
+          );
+          if (conflict) all.push({ ...put("a", "never", { ifVersion: Number.MAX_SAFE_INTEGER }), collection });
+          const result = await store.commit(all, { atomic });
+          expect(result.committed).toBe(!(atomic && conflict));
+          if (result.committed)
+            for (const step of mutations) {
+              if (step.kind === "put") model.set(step.key, step.data);
+              else model.delete(step.key);
+            }
+          snapshots.set(result.version, [...model].map(([k, v]) => `${k}=${v}`).toSorted());
+        }
+        for (const [snapshot, expected] of snapshots) {
+          expect(pairs(await store.scan({ collection, snapshot, ...ALL }))).toEqual(expected);
+        }
+        const replica = new Map<string, string>();
+        for (let afterVersion = 0; ;) {
+          const page = await store.changes({ collection, afterVersion, maxRows: 2, maxBytes: 1000 });
+          for (const row of page.rows) row.deleted ? replica.delete(row.key) : replica.set(row.key, textOf(row) ?? "");
+          if (page.exhausted) break;
+          afterVersion = page.scannedTo;
+        }
+        expect([...replica].toSorted()).toEqual([...model].toSorted());
+        expect((await store.size(collection)).rows).toBe(model.size);
+      });
+      await fc.assert(property, { seed, numRuns: 60 });
+    });
+
+    it("finishes the commits under way when it is closed, and refuses later ones", async () => {
+      const underWay = Array.from({ length: 20 }, (_, n) => store.commit([put(`k${String(n)}`, "x")], EACH));
+      await store[Symbol.asyncDispose]();
+      await expect(Promise.all(underWay)).resolves.toHaveLength(20);
+      await expect(store.commit([put("late", "x")], EACH)).rejects.toMatchObject({ reason: "BACKEND_UNAVAILABLE" });
+    });
+
+    it("finds everything when it is opened again, if it is persistent", async () => {
+      const { version } = await store.commit([put("a", "1"), put("b", "1")], EACH);
+      await store.commit([put("a", "2"), remove("b")], EACH);
+      await store[Symbol.asyncDispose]();
+      store = await place.open(clock);
+      if (!place.persistent) return expect(await current()).toEqual([]);
+      expect(await current()).toEqual(["a=2"]);
+      expect(pairs(await store.scan({ collection: "c", snapshot: version, ...ALL }))).toEqual(["a=1", "b=1"]);
+      expect(await store.size("c")).toEqual({ rows: 1, dataBytes: 1, version: 4 });
+      const { outcomes } = await store.commit([put("d", "3")], EACH);
+      expect(outcomes).toMatchObject([{ version: 5, id: "3" }]);
+    });
+  });
+}

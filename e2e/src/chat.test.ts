@@ -30,7 +30,7 @@ function startCli(target: string, token: string, ...args: readonly string[]) {
   const env = { ...process.env, MILLRACE_TARGET: target, MILLRACE_TOKEN: token };
   const child = spawn(process.execPath, [CLI, ...args], { env });
   const exited = once(child, "exit").then(([code]) => code as number | null);
-  return { child, exited, stdout: text(child.stdout), stderr: text(child.stderr) };
+  return { child, exited, stdout: () => text(child.stdout), stderr: text(child.stderr) };
 }
 
 describe("a chat over real sockets", () => {
@@ -72,8 +72,9 @@ describe("a chat over real sockets", () => {
     await ann.chat.send("lobby", "before");
     const bob = startCli(server.address, "bob", "chat", "lobby", "--history", "1", "--json");
     bob.child.stdin.end("one\ntwo\n");
+    const stdout = await bob.stdout();
     expect({ code: await bob.exited, stderr: await bob.stderr }).toEqual({ code: 0, stderr: "" });
-    const lines = (await bob.stdout)
+    const lines = stdout
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line) as object);
@@ -91,8 +92,8 @@ describe("the commands for events", () => {
     await using server = await startServer(dir.path);
     const publish = startCli(server.address, "ann", "publish", "line", "--lines", "--json");
     publish.child.stdin.end("1\n2\n3\n");
+    expect((await publish.stdout()).trimEnd().split("\n")).toHaveLength(3);
     expect(await publish.exited).toBe(0);
-    expect((await publish.stdout).trimEnd().split("\n")).toHaveLength(3);
     const watch = startCli(server.address, "ann", "watch", "--from", "beginning", "--json");
     const [first] = (await once(watch.child.stdout, "data")) as [Buffer];
     expect(JSON.parse(first.toString().split("\n")[0] ?? "")).toMatchObject({ type: "line", payload: "1" });
@@ -113,7 +114,7 @@ describe("the commands for events", () => {
     const [, token = ""] = /^millrace: go on with --from (\S+)\n$/.exec(await watch.stderr) ?? [];
     expect(await startCli(server.address, "ann", "publish", "b", "--data", "2").exited).toBe(0);
     const next = startCli(server.address, "ann", "watch", "--from", token, "--limit", "1", "--json");
-    expect(JSON.parse(await next.stdout)).toMatchObject({ type: "b", payload: "2" });
+    expect(JSON.parse(await next.stdout())).toMatchObject({ type: "b", payload: "2" });
     expect(await next.exited).toBe(0);
   });
 });

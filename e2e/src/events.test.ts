@@ -58,7 +58,7 @@ describe("events over real sockets", () => {
       if (Number(type) % 100 === 0) await stage.replace();
     }
     await publisher.close();
-    await within(watching, "all events");
+    await within(watching, "all events", 30_000);
     expect(seen).toEqual(upTo(300));
     expect(await typesOf(stage.client, 300)).toEqual(upTo(300));
   }, 60_000);

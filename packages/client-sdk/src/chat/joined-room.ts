@@ -29,7 +29,8 @@ import type {
   OutgoingChatMessage,
 } from "./types.js";
 
-const DEFAULT_LEAVE_TIMEOUT_MS = 10_000;
+/** How long leaving waits for acknowledgements, in milliseconds, unless told otherwise. */
+const LEAVE_TIMEOUT_MS = 10_000;
 
 /** A room as its owner has it; the connection keeps it joined meanwhile. */
 export class JoinedRoom implements ChatRoom {
@@ -70,7 +71,7 @@ export class JoinedRoom implements ChatRoom {
     this.#fetches = deps.openResumeLoop({ policy: options.resume, signal: this.#over.signal });
     this.#iterator = new PullIterator(
       () => this.#pull(),
-      () => this.#cancel(),
+      () => void this.#abandon(),
     );
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (options.signal?.aborted === true) this.#onAbort();
@@ -135,7 +136,7 @@ export class JoinedRoom implements ChatRoom {
     this.#connection.markRead(sequence);
   }
 
-  leave({ timeoutMs = DEFAULT_LEAVE_TIMEOUT_MS }: ChatLeaveOptions = {}): Promise<void> {
+  leave({ timeoutMs = LEAVE_TIMEOUT_MS }: ChatLeaveOptions = {}): Promise<void> {
     this.#leaving ??= this.#leave(timeoutMs);
     return this.#leaving;
   }
@@ -161,15 +162,24 @@ export class JoinedRoom implements ChatRoom {
 
   async #leave(timeoutMs: number): Promise<void> {
     const stop = this.#deps.clock.after(timeoutMs, () => this.#close({ type: "completed" }));
-    this.#outbox.close();
-    try {
-      await this.#outbox.untilEmpty(this.#ended.signal);
-      if (!this.#connection.leave()) this.#close({ type: "completed" });
-    } catch {
-      // It has ended in another way.
-    }
+    await this.#untilSent();
+    if (this.#end === undefined && !this.#connection.leave()) this.#close({ type: "completed" });
     await this.#running;
     stop();
+  }
+
+  /** The consumer has left its loop. */
+  async #abandon(): Promise<void> {
+    const stop = this.#deps.clock.after(LEAVE_TIMEOUT_MS, () => this.#cancel());
+    await this.#untilSent();
+    stop();
+    this.#cancel();
+  }
+
+  /** Takes no more messages and waits for those before, but not for longer than the room goes on. */
+  async #untilSent(): Promise<void> {
+    this.#outbox.close();
+    await this.#outbox.untilEmpty(this.#ended.signal).catch(ignore);
   }
 
   async #pull(): Promise<ChatMessage | undefined> {

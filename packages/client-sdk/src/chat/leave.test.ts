@@ -13,6 +13,18 @@ describe("a room that ends", () => {
     await eventually(() => expect(opened.transport.liveCalls).toBe(0));
   });
 
+  it("keeps what was sent before its loop was left", async () => {
+    await using opened = openChat();
+    const room = await opened.chat.join("lobby");
+    opened.faults.stall();
+    const sends = ["1", "2"].map((text) => room.send(text));
+    void room[Symbol.asyncIterator]().return?.();
+    await expect(room.send("late")).rejects.toMatchObject({ kind: "failed-precondition" });
+    opened.faults.resume();
+    expect((await Promise.all(sends)).map(({ sequence }) => sequence)).toEqual([1, 2]);
+    expect(await room.closed).toEqual({ type: "cancelled" });
+  });
+
   it("says goodbye when it is left, after everything was stored", async () => {
     await using opened = openChat();
     const room = await opened.chat.join("lobby");

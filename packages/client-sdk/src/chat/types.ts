@@ -139,10 +139,10 @@ export interface ChatJoinOptions extends Pick<CallOptions, "signal" | "headers">
  * A room that was joined: its messages, each once and in order, across cuts, restarts and drains. What it
  * was sent and has not acknowledged goes again over the next connection, and is stored once.
  *
- * Its messages can be iterated once. Leaving that loop (`break`, `return`, an exception) ends the room as
- * `cancel` does. Nobody has to iterate: at most 1 MiB of messages waits for the consumer, what is more is
- * fetched from the history when the consumer gets there, so a slow one holds up neither the server
- * nor its own `send`.
+ * Its messages can be iterated once. Leaving that loop (`break`, `return`, an exception) ends the room, once what
+ * was sent before is acknowledged (for that 10 s at most). Nobody has to iterate: at most 1 MiB of messages waits
+ * for the consumer, what is more is fetched from the history when the consumer gets there, so a slow one holds up
+ * neither the server nor its own `send`.
  *
  * @throws {StreamingError} from the loop: OUT_OF_RANGE (COMPACTED, FUTURE_POSITION) or FAILED_PRECONDITION
  *   (EPOCH_CHANGED) if messages are lost, unless there is `onGap`; NOT_FOUND if the room was deleted; PERMISSION_DENIED

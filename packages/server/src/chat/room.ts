@@ -138,7 +138,7 @@ export class Room {
   /** The room is described anew: streams of those who may no longer join leave it. */
   update(record: RoomRecord): void {
     this.#record = record;
-
+    this.#expel(({ caller }) => !mayJoin(record, caller.id), notAMember(this.roomId));
   }
 
   /** The room is deleted: all leave it, and nothing more is stored. Resolves when what was being stored is. */

@@ -24,9 +24,7 @@ export async function storeMessage(
     await checkTarget(stores, room.stream, draft);
   } catch (error) {
     // The target may have changed since it was stored: the answer is still that it is stored.
-    const first = await findStored(stores.log, room.stream, messageId);
-    if (first === undefined) throw error;
-    return first;
+    throw error;
   }
   return room.storing(() =>
     isChange(draft) ? storeChange(stores, room, event) : appendOnce(stores.log, room.stream, event),

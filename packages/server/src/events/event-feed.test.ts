@@ -95,6 +95,33 @@ describe("a cursor", () => {
     expect(sequences(await caughtUp(all))).toHaveLength(101);
   });
 
+  it("that waits knows how far it has got, though the event that woke it has left memory", async () => {
+    await using fixture = await openFeedFixture({ tailBytes: 1 });
+    using cursor = fixture.feed.open(selecting({ types: ["rare"] }), 0);
+    const waiting = cursor.untilMatch();
+    for (let i = 0; i < 100; i += 1) await append(fixture.log, "s", {});
+    await append(fixture.log, "s", { type: "rare" });
+    await waiting;
+    expect(sequences(await cursor.next(LARGE))).toEqual([101]);
+    expect(fixture.reads).toMatchObject([{ after: 100, until: 101 }]);
+  });
+
+  it("can be woken by somebody else, which ends its wait and nothing more", async () => {
+    await using fixture = await openFeedFixture();
+    using cursor = fixture.feed.open(selecting(), 0);
+    const waiting = cursor.untilMatch();
+    cursor.wake();
+    await waiting;
+    expect(await isWoken(cursor.untilMatch())).toBe(false);
+  });
+
+  it("goes on at the beginning of a publication when it skips to what is in memory", async () => {
+    await using fixture = await openFeedFixture({ tailBytes: 10_000 });
+    using cursor = fixture.feed.open(selecting(), 0);
+    for (let i = 0; i < 20; i += 1) await append(fixture.log, "s", {}, {}, {});
+    expect(cursor.skipToMemory().toSequence % 3).toBe(0);
+  });
+
   it("can go on with what is in memory, and says how many it left out", async () => {
     await using fixture = await openFeedFixture({ tailBytes: 10_000 });
     using cursor = fixture.feed.open(selecting({ types: ["t"] }), 0);

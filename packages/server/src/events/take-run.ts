@@ -19,7 +19,7 @@ export function takeRun<T extends FeedEvent>(events: Iterable<T>, { maxEvents, m
     taken.push(event);
     bytes += event.size;
     const fits = taken.length <= maxEvents && bytes <= maxBytes;
-    if (!fits && taken.length > 1) return { events: taken.slice(0, appendStart), isAll: false };
+    if (!fits && appendStart > 0) return { events: taken.slice(0, appendStart), isAll: false };
   }
   return { events: taken, isAll: true };
 }

@@ -7,7 +7,7 @@ import type { EventLedger } from "./sqlite-event-ledger.js";
 import type { EventNames, StreamEntry, TypeEntry } from "./sqlite-event-names.js";
 import type { AppendOutcome, AppendPlaces, EventFailure } from "./sqlite-event-protocol.js";
 import { type EventContent, type EventPlace, type EventRecord, RecordWriter } from "./sqlite-event-record.js";
-import { addRow, DamagedEvent, type EventRow, SELECT_EVENTS } from "./sqlite-event-row.js";
+import { addRow, DamagedEvent, type EventRow, prepareRow } from "./sqlite-event-row.js";
 
 type Places = Map<number, { readonly sequence: number; readonly revision: number }>;
 
@@ -24,19 +24,19 @@ interface Draft {
 export class EventAppender {
   readonly #ledger: EventLedger;
   readonly #names: EventNames;
-  readonly #statements: Readonly<Record<"find" | "row" | "insert" | "noteStream" | "noteType", StatementSync>>;
+  readonly #rowOf: (sequence: number) => EventRow;
+  readonly #statements: Readonly<Record<"find" | "insert" | "noteStream" | "noteType", StatementSync>>;
 
   constructor(database: DatabaseSync, ledger: EventLedger, names: EventNames) {
     this.#ledger = ledger;
     this.#names = names;
     this.#statements = {
       find: database.prepare("SELECT sequence FROM events WHERE id = ? AND stream_id = ?"),
-      row: database.prepare(`${SELECT_EVENTS} e.sequence = ?`),
       insert: database.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       noteStream: database.prepare("INSERT OR IGNORE INTO stream_blocks VALUES (?, ?)"),
       noteType: database.prepare("INSERT OR IGNORE INTO type_blocks VALUES (?, ?)"),
     };
-    this.#statements.row.setReturnArrays(true);
+    this.#rowOf = prepareRow(database);
   }
 
   append({ expectedRevision, records }: PackedAppend, nowMs: number): AppendOutcome {
@@ -61,9 +61,9 @@ export class EventAppender {
       const found = this.#statements.find.get(content.id, streamId) as { sequence: number } | undefined;
       if (found === undefined) continue;
       try {
-        const row = this.#statements.row.get(found.sequence) as unknown as EventRow;
-        const same = addRow(new RecordWriter(1024), row).saysTheSame(record);
-        if (!same) return { kind: "conflict", stream: content.stream, id: content.id };
+        const row = this.#rowOf(found.sequence);
+        const isSame = addRow(new RecordWriter(1024), row).saysTheSame(record);
+        if (!isSame) return { kind: "conflict", stream: content.stream, id: content.id };
         known.set(index, { sequence: row[0], revision: row[1] });
       } catch (error) {
         if (error instanceof DamagedEvent) return { kind: "damaged", message: error.message };

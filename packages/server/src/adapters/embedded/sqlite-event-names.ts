@@ -1,5 +1,7 @@
-/** Streams and types of a SqliteEventLog as its writer knows them. Imports only node: modules. */
+/** Streams and types of a SqliteEventLog as its writer knows them. Imports only node: modules and what does so too. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+
+import { isSystemStream } from "../../ports/event-log-patterns.js";
 
 /** Streams, and types, that stay in memory between transactions, at most: some MiB. */
 const MAX_KEPT = 10_000;
@@ -51,7 +53,7 @@ export class EventNames {
 
   addStream(name: string): StreamEntry {
     const { low, high } = this.#statements.ends.get() as { low: number; high: number };
-    const streamId = name.startsWith("$") ? Math.min(low, 0) - 1 : Math.max(high, 0) + 1;
+    const streamId = isSystemStream(name) ? Math.min(low, 0) - 1 : Math.max(high, 0) + 1;
     this.#statements.addStream.run(streamId, name);
     return this.#keep(name, { streamId, lastRevision: 0 });
   }

@@ -7,7 +7,7 @@ import { readsSystemOnly } from "../../ports/event-log-patterns.js";
 import { failureOf } from "./sqlite-event-failure.js";
 import type { KeyedPlace, ReadResults } from "./sqlite-event-protocol.js";
 import { RecordWriter } from "./sqlite-event-record.js";
-import { addRow, type EventRow, SELECT_EVENTS } from "./sqlite-event-row.js";
+import { addRow, type EventRow, prepareRow, SELECT_EVENTS } from "./sqlite-event-row.js";
 import { EventRun } from "./sqlite-event-run.js";
 import { selectionOf, type Selection, type Window } from "./sqlite-event-selection.js";
 
@@ -28,13 +28,13 @@ type BoundedRead = ReadOptions & { readonly until: number };
 /** Answers questions about what is stored, within read transactions of the caller. */
 export class EventReader {
   readonly #database: DatabaseSync;
-  readonly #statements: Readonly<Record<"range" | "row" | "previous" | "from" | "streamRange", StatementSync>>;
+  readonly #rowOf: (sequence: number) => EventRow;
+  readonly #statements: Readonly<Record<"range" | "previous" | "from" | "streamRange", StatementSync>>;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = {
       range: database.prepare("SELECT first_sequence AS first, last_sequence AS last FROM log"),
-      row: database.prepare(`${SELECT_EVENTS} e.sequence = ?`),
       previous: database.prepare(
         `SELECT sequence FROM events INDEXED BY events_by_key
          WHERE stream_id = (SELECT stream_id FROM streams WHERE name = ?) AND key = ? AND sequence < ?
@@ -47,7 +47,7 @@ export class EventReader {
         "SELECT first_revision AS firstRevision, last_revision AS lastRevision FROM streams WHERE name = ?",
       ),
     };
-    this.#statements.row.setReturnArrays(true);
+    this.#rowOf = prepareRow(database);
   }
 
   read(options: ReadOptions): ReadResults["read"] {
@@ -70,7 +70,7 @@ export class EventReader {
     const indexes = events.flatMap(({ stream, key, sequence }, index) => {
       const found = this.#statements.previous.get(stream, key, sequence);
       if (found === undefined) return [];
-      addRow(records, this.#statements.row.get(found["sequence"] ?? 0) as unknown as EventRow);
+      addRow(records, this.#rowOf(Number(found["sequence"])));
       return [index];
     });
     return { indexes, records: records.finish() };

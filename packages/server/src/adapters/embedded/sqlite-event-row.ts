@@ -1,7 +1,9 @@
 /** Stored events as records. Runs in the workers of a SqliteEventLog: imports only node: modules and what does so too. */
+import type { DatabaseSync } from "node:sqlite";
+
 import type { EventRecord, RecordWriter } from "./sqlite-event-record.js";
 
-/** Beginning of a statement that reads events, to go on with WHERE. Names are joined so that a lost one shows. */
+/** Beginning of a statement that reads events, to go on with a condition. Joined in a way that a lost name shows. */
 export const SELECT_EVENTS = `
   SELECT e.sequence, e.revision, e.append_start, e.append_end, e.stored_at_ms, e.tombstone, e.checksum,
     s.name, e.id, t.name, e.key, e.head, e.payload
@@ -34,6 +36,17 @@ export class DamagedEvent extends Error {
   constructor(sequence: number) {
     super(`event ${String(sequence)} is damaged`);
   }
+}
+
+/** Prepares a statement that reads one event by its sequence. */
+export function prepareRow(database: DatabaseSync): (sequence: number) => EventRow {
+  const statement = database.prepare(`${SELECT_EVENTS} e.sequence = ?`);
+  statement.setReturnArrays(true);
+  return (sequence) => {
+    const row = statement.get(sequence) as unknown as EventRow | undefined;
+    if (row === undefined) throw new DamagedEvent(sequence); // an index knows it
+    return row;
+  };
 }
 
 /**

@@ -41,10 +41,13 @@ const appender = new EventAppender(database, ledger, names);
 const remover = new EventRemover(database, ledger, names);
 
 const queue: WriteTask[] = [];
+
 /** Set once the database could not be made durable: nothing is acknowledged after that. */
 let broken: EventFailure | undefined;
 
+/** Size from which on the write-ahead log is made to begin anew. */
 let walLimit = MAX_WAL_BYTES;
+
 /** The request to close, once it has come. */
 let closing: number | undefined;
 
@@ -62,13 +65,18 @@ function enqueue(task: WriteTask): void {
 
 function runQueued(): void {
   const group = queue.splice(0);
-  for (const answer of transact(group)) port?.postMessage(answer);
+  const isAppend = ({ request }: WriteTask): boolean => request.kind === "append";
+  // Appends that the disk has no room for must not keep retention from making some.
+  for (const part of [group.filter((task) => !isAppend(task)), group.filter(isAppend)]) {
+    for (const answer of transact(part)) port?.postMessage(answer);
+  }
   if (broken === undefined) limitWal();
   if (queue.length === 0 && closing !== undefined) close(closing);
 }
 
 /** Does all of the group or nothing. What goes on in a later transaction is queued again and not answered yet. */
 function transact(group: readonly WriteTask[]): readonly Answer[] {
+  if (group.length === 0) return [];
   if (broken !== undefined) return failAll(group, broken);
   try {
     database.exec("BEGIN IMMEDIATE");
@@ -108,7 +116,7 @@ function abandonTransaction(error: unknown): EventFailure {
 
 /** Readers that follow each other closely keep the write-ahead log from beginning anew: then it is time to wait for them. */
 function limitWal(): void {
-  const { size } = statSync(`${path}-wal`);
+  const size = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   if (size <= MAX_WAL_BYTES) walLimit = MAX_WAL_BYTES;
   if (size <= walLimit) return;
   try {

@@ -40,7 +40,6 @@ describe("a subscription", () => {
         stores,
       );
       await using consumer = await attach(fixture);
-      await stores.log.append({ stream: "shop/1", events: [] });
       await publish(fixture, "elsewhere");
       await settled();
     }

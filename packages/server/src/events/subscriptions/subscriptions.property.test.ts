@@ -26,6 +26,9 @@ import { ModelledConsumer, SubscriptionModel } from "./subscriptions-model.test.
 const SLOTS = 3;
 const MAX_ATTEMPTS = 5;
 
+/** Far more than one good consumer needs for everything that a run publishes. */
+const MAX_ROUNDS = 2000;
+
 /** What one process sees of a record store: commits take a while, and after a crash none arrives. */
 class ProcessRecords implements RecordStore {
   readonly #store: RecordStore;
@@ -180,7 +183,8 @@ class World {
   async finish(): Promise<void> {
     await this.#restart(false);
     this.#connect(0, "", 1000);
-    for (let quiet = 0; quiet < 3;) {
+    for (let quiet = 0, rounds = 0; quiet < 3; rounds += 1) {
+      if (rounds === MAX_ROUNDS) throw new Error("the work does not end");
       await settled();
       this.#hear();
       const { backlog, inFlight } = await statsOf(this.#server);

@@ -13,10 +13,11 @@ import { makeTempDir } from "./support/temp-dir.js";
 const CLI = fileURLToPath(new URL("../../packages/cli/bin/millrace.js", import.meta.url));
 
 function startServer(dataDir: string, port = 0): Promise<RunningServer> {
-  const authenticate = ({ headers }: { readonly headers: Readonly<Record<string, unknown>> }) => ({
-    id: String(headers["authorization"] ?? "").replace("Bearer ", ""),
+  return createStreamingServer({
+    port,
+    dataDir,
+    authenticate: ({ headers }) => ({ id: String(headers["authorization"] ?? "").replace("Bearer ", "") }),
   });
-  return createStreamingServer({ port, dataDir, authenticate });
 }
 
 async function textsOf(room: ChatRoom, count: number): Promise<readonly string[]> {

@@ -8,7 +8,7 @@ import { makeTempDir } from "./support/temp-dir.js";
 
 it("loses, repeats and reorders no acknowledged event when the server is killed with SIGKILL", async () => {
   await using dir = await makeTempDir();
-  const report = await killDuringEvents({ dataDir: dir.path, rounds: 5, random: seededRandom(runSeed()) });
+  const report = await killDuringEvents({ dataDir: dir.path, rounds: 3, random: seededRandom(runSeed()) });
   expect(violationsIn(report)).toEqual([]);
   expect(holds(report)).toBe(true);
 }, 120_000);

@@ -9,7 +9,7 @@ import { makeTempDir } from "./support/temp-dir.js";
 it("loses, repeats and reorders no acknowledged event through cuts, black holes and drains", async () => {
   await using dir = await makeTempDir();
   const random = seededRandom(runSeed());
-  const report = await breakNetworkDuringEvents({ dataDir: dir.path, cuts: 10, stalls: 2, drains: 2, random });
+  const report = await breakNetworkDuringEvents({ dataDir: dir.path, cuts: 8, stalls: 1, drains: 1, random });
   expect(violationsIn(report)).toEqual([]);
   expect(holds(report)).toBe(true);
 }, 120_000);

@@ -93,5 +93,5 @@ it("the seed's own Node client chats in the room that it names", async () => {
 /** What is printed, line by line. */
 function screenOf(screen: EventEmitter): { next(): Promise<string> } {
   const lines = on(screen, "line");
-  return { next: async () => String(((await lines.next()).value as [string])[0]) };
+  return { next: async () => ((await lines.next()).value as [string])[0] };
 }

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 
-import { status } from "@grpc/grpc-js";
+import { type ClientReadableStream, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { createClient, type StreamingClient } from "@millrace/client-sdk";
 import { within } from "@millrace/client-sdk/testing";
 
-import { hear } from "./support/heard.js";
-import { openSeedClient, type SeedClient } from "./support/seed-client.js";
+import { hear, type Heard } from "./support/heard.js";
+import { openSeedClient, type SeedChatMessage, type SeedClient, type SeedEvent } from "./support/seed-client.js";
 import { startServerProcess, type ServerProcess } from "./support/server-process.js";
 import { makeTempDir, type TempDir } from "./support/temp-dir.js";
 import { openWatchLoop } from "./support/watch-loop.js";
@@ -41,7 +41,7 @@ describe("defects of the seed's live streams that must not come back", () => {
     it("hands a seed client all that is published after its headers, in order, and nothing else", async () => {
       await publish("s8.before", 3);
       const call = client.watchEvents({});
-      const heard = hear(call);
+      const heard = hearEvents(call);
       await heard.accepted;
       await publish("s8.after", 50);
       await heard.reached(50);
@@ -58,7 +58,7 @@ describe("defects of the seed's live streams that must not come back", () => {
     it("applies event_types and filter", async () => {
       const typed = client.watchEvents({ event_types: ["s8.wanted"] });
       const filtered = client.watchEvents({ filter: 'event.type == "s8.wanted" && size(event.id) > 0' });
-      const [heard, heardFiltered] = [hear(typed), hear(filtered)];
+      const [heard, heardFiltered] = [hearEvents(typed), hearEvents(filtered)];
       await Promise.all([heard.accepted, heardFiltered.accepted]);
       await publish("s8.unwanted", 2);
       await publish("s8.wanted", 2);
@@ -70,7 +70,7 @@ describe("defects of the seed's live streams that must not come back", () => {
     });
 
     it("refuses a filter that is none instead of watching everything", async () => {
-      const heard = hear(client.watchEvents({ filter: "event.type ==" }));
+      const heard = hearEvents(client.watchEvents({ filter: "event.type ==" }));
       expect(await heard.status).toMatchObject({ code: status.INVALID_ARGUMENT });
     });
 
@@ -79,14 +79,15 @@ describe("defects of the seed's live streams that must not come back", () => {
       await once(stalled, "metadata");
       stalled.pause();
       const quick = client.watchEvents({ event_types: ["s8.slow"] });
-      const heard = hear(quick);
+      const heard = hearEvents(quick);
       await heard.accepted;
       const payload = Buffer.alloc(100_000);
       for (let n = 0; n < 100; n++) await sdk.events.publish({ type: "s8.slow", payload });
       await heard.reached(100);
-      const late = hear(stalled);
+      const late = hearEvents(stalled);
       stalled.resume();
       await late.reached(100);
+      expect(late.messages.map(({ id }) => id)).toEqual(heard.messages.map(({ id }) => id));
       stalled.cancel();
       quick.cancel();
     });
@@ -110,7 +111,7 @@ describe("defects of the seed's live streams that must not come back", () => {
   describe("S12: the server crashed at a half-close, and one slow member stalled the room", () => {
     it("ends with OK after a half-close, and everything that was written before is stored and heard", async () => {
       const call = client.chat();
-      const heard = hear(call);
+      const heard = hearChat(call);
       for (let n = 0; n < 10; n++) call.write({ room_id: "s12", content: String(n) });
       call.end();
       expect(await heard.status).toMatchObject({ code: status.OK });
@@ -122,7 +123,7 @@ describe("defects of the seed's live streams that must not come back", () => {
 
     it("ends with OK after a half-close of somebody who said nothing", async () => {
       const call = client.chat();
-      const heard = hear(call);
+      const heard = hearChat(call);
       await heard.accepted;
       call.end();
       expect(await heard.status).toMatchObject({ code: status.OK });
@@ -130,12 +131,12 @@ describe("defects of the seed's live streams that must not come back", () => {
 
     it("lets a room go on while a member does not read", async () => {
       const stalled = client.chat();
-      const heardByStalled = hear(stalled);
+      const heardByStalled = hearChat(stalled);
       stalled.write({ room_id: "s12-slow", content: "I am here" });
       await heardByStalled.reached(1);
       stalled.pause();
       const others = Array.from({ length: 5 }, () => client.chat());
-      const heard = others.map((call) => hear(call));
+      const heard = others.map((call) => hearChat(call));
       for (const call of others) call.write({ room_id: "s12-slow", content: "so am I" });
       for (const one of heard) await one.reached(1);
       // More than any buffer on the way to the stalled one holds, and less than the rate limit lets through at once.
@@ -150,7 +151,7 @@ describe("defects of the seed's live streams that must not come back", () => {
   describe("S13: whoever named a room heard another one", () => {
     it("lets members hear their room and no other, and those who only read hear general", async () => {
       const [blue, red, reader] = [client.chat(), client.chat(), client.chat()];
-      const [inBlue, inRed, inGeneral] = [hear(blue), hear(red), hear(reader)];
+      const [inBlue, inRed, inGeneral] = [hearChat(blue), hearChat(red), hearChat(reader)];
       await inGeneral.accepted;
       blue.write({ room_id: "s13-blue", content: "blue 1" });
       red.write({ room_id: "s13-red", content: "red 1" });
@@ -169,7 +170,7 @@ describe("defects of the seed's live streams that must not come back", () => {
 
     it("says itself who wrote and when", async () => {
       const call = client.chat();
-      const heard = hear(call);
+      const heard = hearChat(call);
       call.write({ room_id: "s13-names", content: "it is me", user_id: "root", timestamp: { seconds: 1, nanos: 0 } });
       await heard.reached(1);
       const [message] = heard.messages;
@@ -180,6 +181,8 @@ describe("defects of the seed's live streams that must not come back", () => {
   });
 });
 
+const hearEvents = (call: ClientReadableStream<SeedEvent>): Heard<SeedEvent> => hear(call);
+const hearChat = (call: ClientReadableStream<SeedChatMessage>): Heard<SeedChatMessage> => hear(call);
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, n) => String(n));
 const contentsOf = (messages: readonly { readonly content: string }[]): string[] =>
   messages.map(({ content }) => content);

@@ -55,8 +55,10 @@ export async function measureSlowWatcher(server: ServerProcess, plan: SlowWatche
   await offer(publisher, plan, plan.warmUpMs);
   const phases: WatchPhase[] = [];
   for (let n = 0; n < plan.phases; n++) {
-    await using _stalled = n % 2 === 1 ? await stallWatcher(server.target) : undefined;
-    phases.push(await measurePhase(server, publisher, plan, { stalled: n % 2 === 1, ages }));
+    await using stack = new AsyncDisposableStack();
+    const stalled = n % 2 === 1;
+    if (stalled) stack.use(await stallWatcher(server.target));
+    phases.push(await measurePhase(server, publisher, plan, { stalled, ages }));
   }
   for (const { watch } of watches) watch.cancel();
   await Promise.all(watches.map(({ ended }) => ended));

@@ -49,11 +49,12 @@ await server.close();
 await rm(dataDir, { recursive: true });
 
 function startServer(on: number): Promise<RunningServer> {
-  // In earnest this looks at a signed token.
-  const authenticate = ({ headers }: { headers: Readonly<Record<string, unknown>> }): { id: string } => ({
-    id: String(headers["authorization"]).replace("Bearer ", ""),
+  return createStreamingServer({
+    port: on,
+    dataDir,
+    // In earnest this looks at a signed token.
+    authenticate: ({ headers }) => ({ id: String(headers["authorization"]).replace("Bearer ", "") }),
   });
-  return createStreamingServer({ port: on, dataDir, authenticate });
 }
 
 async function replaceServer(): Promise<void> {

@@ -1,4 +1,4 @@
-import { Event } from "@millrace/shared-types";
+import type { Event } from "@millrace/shared-types";
 
 /** As long as a real one, so that all servers send as many bytes. */
 const RESUME_TOKEN = "A".repeat(140);

@@ -1,6 +1,6 @@
 import { once } from "node:events";
+import type { Readable } from "node:stream";
 
-import type { ClientReadableStream } from "@grpc/grpc-js";
 import { type Tally, tally } from "@millrace/client-sdk/testing";
 
 /** Everything that a stream of a stock client gives, and how it ends. */
@@ -15,7 +15,7 @@ export interface Heard<T> {
 }
 
 /** Listens to a stream until it ends. */
-export function hear<T>(stream: ClientReadableStream<T>): Heard<T> {
+export function hear<T>(stream: Readable): Heard<T> {
   const messages: T[] = [];
   const count: Tally = tally();
   const accepted = once(stream, "metadata");

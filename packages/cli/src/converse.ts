@@ -17,8 +17,16 @@ export interface Conversation {
 export async function converse(room: ChatRoom, signal: AbortSignal, { send, print }: Conversation): Promise<void> {
   const ended = new AbortController();
   void room.closed.then(() => ended.abort());
-  const sending = send(AbortSignal.any([signal, ended.signal])).finally(() => room.leave());
+  const sending = sendAndLeave(room, () => send(AbortSignal.any([signal, ended.signal])));
   for (const result of await Promise.allSettled([sending, print()])) {
     if (result.status === "rejected" && !signal.aborted) throw result.reason;
+  }
+}
+
+async function sendAndLeave(room: ChatRoom, send: () => Promise<void>): Promise<void> {
+  try {
+    await send();
+  } finally {
+    await room.leave();
   }
 }

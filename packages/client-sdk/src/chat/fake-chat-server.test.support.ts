@@ -66,6 +66,8 @@ export class FakeChatServer {
   refuse: (message: ChatMessage) => ServiceError | undefined = () => undefined;
   /** Refuses a join. */
   refuseJoin: () => ServiceError | undefined = () => undefined;
+  /** Ends a stream, as if all were said, in place of doing what it is told next. */
+  endNextStream = false;
   /** Changes what is sent; `undefined`: it is not. */
   tamper: (message: ChatMessage) => ChatMessage | undefined = (message) => message;
   readonly #streams = new Set<FakeStream>();
@@ -167,6 +169,10 @@ export class FakeChatServer {
 
   async #listen(stream: FakeStream, requests: AsyncIterable<ChatMessage>): Promise<void> {
     for await (const message of requests) {
+      if (this.endNextStream) {
+        this.endNextStream = false;
+        return;
+      }
       const kind = message.control?.kind;
       this.heard.push({ kind: kind?.$case ?? "text", message });
       if (kind === undefined) this.#receive(stream, message);

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { UnavailableError } from "../errors.js";
+import { answerOf } from "../files/answer-of.js";
 import type { ResumeLoop } from "../rpc/resume-loop.js";
 import type { ChatDeps } from "./chat-api.js";
 import type { Inbox } from "./inbox.js";
@@ -33,7 +34,7 @@ export async function fetchMissed({ rpc }: ChatDeps, task: MissedTask): Promise<
   const after = inbox.position;
   try {
     const request = { roomId, afterSequence: after.sequence, pageSize: PAGE_SIZE };
-    const page = await listMessages(rpc, request, { signal, retry: false, ...(headers && { headers }) });
+    const page = await answerOf(listMessages(rpc, request, { signal, retry: false, ...(headers && { headers }) }));
     // The room may have been joined again meanwhile, and found to be another one.
     if (isDeepStrictEqual(inbox.position, after)) accept(page, task);
     loop.progressed();

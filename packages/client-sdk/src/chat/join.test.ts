@@ -55,6 +55,14 @@ describe("a room that is joined", () => {
     expect(opened.server.pages).toBe(4);
   });
 
+  it("begins there also if the server leaves all of them to be fetched", async () => {
+    await using opened = openChat();
+    opened.server.maxJoinHistory = 0;
+    opened.server.say("lobby", "1", "2", "3");
+    await using room = await opened.chat.join({ room: "lobby", after: { sequence: 1 } });
+    expect(await readerOf(room).take(2)).toEqual(["2", "3"]);
+  });
+
   it("goes on in a later process after a message that was kept, as it is", async () => {
     await using opened = openChat();
     opened.server.say("lobby", ...numbers(1, 3));

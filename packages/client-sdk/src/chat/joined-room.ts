@@ -84,8 +84,9 @@ export class JoinedRoom implements ChatRoom {
   }
 
   get position(): Required<ChatPosition> {
-    const { epoch, sequence } = this.#delivered ?? { epoch: "", sequence: 0 };
-    return this.#delivered === undefined ? this.#inbox.position : { sequence: sequence - 1, epoch };
+    if (this.#delivered === undefined) return this.#inbox.position;
+    const { sequence, epoch } = this.#delivered;
+    return { sequence: sequence - 1, epoch };
   }
 
   get members(): ReadonlyMap<string, ChatMember> {

@@ -52,7 +52,9 @@ export class RoomConnection {
   readonly #joined: Deferred<void> = deferred();
   /** In which the room is joined. */
   #stream: ChatStream | undefined;
+  /** Up to where the user has read, and up to where that was said over the present stream. */
   #readSequence = 0;
+  #saidReadSequence = 0;
   #isLeaving = false;
 
   constructor(deps: ChatDeps, task: RoomConnectionTask) {
@@ -104,9 +106,8 @@ export class RoomConnection {
 
   /** Is said again in each later stream: nobody acknowledges it. */
   markRead(sequence: number): void {
-    if (sequence <= this.#readSequence) return;
-    this.#readSequence = sequence;
-    this.#say({ $case: "receipt", value: { sequence } });
+    this.#readSequence = Math.max(sequence, this.#readSequence);
+    this.#sayRead();
   }
 
   async #attempt(): Promise<void> {
@@ -127,7 +128,9 @@ export class RoomConnection {
   #receive(message: WireChatMessage, stream: ChatStream): void {
     const { inbox, outbox, target } = this.#task;
     if (message.control === undefined) {
-      if (message.roomId === target.room) inbox.add(toChatMessage(message, inbox.position.epoch));
+      if (message.roomId !== target.room) return;
+      inbox.add(toChatMessage(message, inbox.position.epoch));
+      this.#sayRead();
       return;
     }
     const { kind } = message.control;
@@ -161,16 +164,15 @@ export class RoomConnection {
     this.#stream = stream;
     this.#loop.progressed();
     this.#joined.resolve();
-    if (this.#readSequence > 0) this.#say({ $case: "receipt", value: { sequence: this.#readSequence } });
+    this.#saidReadSequence = 0;
+    this.#sayRead();
     outbox.resume((message) => this.#transmit(stream, message));
   }
 
   #transmit(stream: ChatStream, message: SentMessage): void {
     stream.send(message).catch((error: unknown) => {
-      // Too large to be sent, say. If the stream has ended, the message goes over the next one.
-      if (this.#stream === stream && StreamingError.is(error)) {
-        this.#task.outbox.refused(message.clientMessageId, error);
-      }
+      // Of a stream that has ended the message goes over the next one.
+      if (isUnsendable(error)) this.#task.outbox.refused(message.clientMessageId, error);
     });
   }
 
@@ -188,6 +190,15 @@ export class RoomConnection {
   #onReceipt(userId: string, sequence: number): void {
     this.members.read(userId, sequence);
     tell(this.#task.options.onRead, { userId, sequence });
+  }
+
+  /** A message that has not come in, such as one that was just sent, cannot be read yet as the server sees it. */
+  #sayRead(): void {
+    const sequence = this.#readSequence;
+    const newest = this.#task.inbox.resumeAfter?.sequence ?? 0;
+    if (this.#stream === undefined || sequence <= this.#saidReadSequence || sequence > newest) return;
+    this.#saidReadSequence = sequence;
+    this.#say({ $case: "receipt", value: { sequence } });
   }
 
   /** Sends a notice, if there is somebody to hear it. */
@@ -221,6 +232,12 @@ export class RoomConnection {
       ...(heartbeatMs > 0 && { idleTimeoutMs: heartbeatMs * MISSED_HEARTBEATS }),
     };
   }
+}
+
+/** Whether it is the message's own fault, as for one that is too large. */
+function isUnsendable(error: unknown): error is StreamingError {
+  if (!StreamingError.is(error) || error.origin !== "client") return false;
+  return ["invalid-argument", "message-too-large", "resource-exhausted"].includes(error.kind);
 }
 
 function endedByServer(): UnavailableError {

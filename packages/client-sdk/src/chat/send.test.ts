@@ -22,6 +22,7 @@ describe("a message to a room", () => {
     const texts = Array.from({ length: 50 }, (_, n) => `text ${String(n)}`);
     await Promise.all(texts.map((text) => room.send(text)));
     expect(opened.server.texts("lobby")).toEqual(texts);
+    expect(opened.server.heard.filter(({ kind }) => kind === "text")).toHaveLength(50);
   });
 
   it("is stored once if its acknowledgement is lost", async () => {
@@ -70,6 +71,14 @@ describe("a message to a room", () => {
     await expect(room.send("x".repeat(5_000_000))).rejects.toMatchObject({ kind: "message-too-large" });
     expect((await room.send("small")).sequence).toBe(1);
     expect(room.attempts).toBe(1);
+  });
+
+  it("goes again over the next stream if the server just ends this one", async () => {
+    await using opened = openChat();
+    await using room = await opened.chat.join("lobby");
+    opened.server.endNextStream = true;
+    expect((await room.send("x")).sequence).toBe(1);
+    expect(room.attempts).toBe(2);
   });
 
   it("waits as long as the rate limit says, and is not overtaken", async () => {
@@ -210,8 +219,9 @@ describe("besides texts, a room", () => {
     expect(typing.map(({ message }) => message.control?.kind?.value)).toEqual([{ active: true }, { active: false }]);
   });
 
-  it("says again after a reconnect up to where the user has read, and never less", async () => {
+  it("says up to where the user has read, never less, and again after a reconnect", async () => {
     await using opened = openChat();
+    opened.server.say("lobby", "1", "2");
     await using room = await opened.chat.join("lobby");
     room.markRead(2);
     room.markRead(1);
@@ -221,6 +231,17 @@ describe("besides texts, a room", () => {
     const read = opened.server.heard.filter(({ kind }) => kind === "receipt");
     expect(read.map(({ message }) => message.control?.kind?.value)).toEqual([{ sequence: 2 }, { sequence: 2 }]);
     expect(() => room.markRead(0.5)).toThrow(RangeError);
+  });
+
+  it("says that a message is read only after it has come in", async () => {
+    await using opened = openChat();
+    await using room = await opened.chat.join("lobby");
+    room.markRead(2);
+    opened.server.say("lobby", "1");
+    await room.send("2");
+    await room.send("3");
+    const order = opened.server.heard.map(({ kind, message }) => message.content || kind);
+    expect(order).toEqual(["open", "join", "2", "receipt", "3"]);
   });
 
   it("knows who is there, also after a reconnect", async () => {

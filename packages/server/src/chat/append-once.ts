@@ -18,14 +18,11 @@ export interface StoredMessage {
 
 /** Appends `event`, unless the stream has one of its id. */
 export async function appendOnce(log: EventLog, stream: string, event: EventDraft): Promise<StoredMessage> {
-  for (;;) {
-    try {
-      return await append(log, stream, event);
-    } catch (error) {
-      if (!(error instanceof EventIdConflict)) throw error;
-      const first = await findStored(log, stream, event.id);
-      if (first !== undefined) return first; // else it has just been removed
-    }
+  try {
+    return await append(log, stream, event);
+  } catch (error) {
+    if (!(error instanceof EventIdConflict)) throw error;
+    return (await findStored(log, stream, event.id)) ?? append(log, stream, event); // it may just have been removed
   }
 }
 

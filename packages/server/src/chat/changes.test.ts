@@ -252,6 +252,18 @@ describe("a crash while a change is being stored", () => {
     expect(await historyOf(later)).toHaveLength(after.length);
   });
 
+  it("does not bring an older edit back when it is made good", async () => {
+    const { log, records, arm } = failingStores(3);
+    await using fixture = await openChatFixture({ eventLog: log, records });
+    const [text] = await say(fixture, "x", "text");
+    arm();
+    await expect(sendAs(fixture, "somebody", edit(text, "older"))).rejects.toThrow("the power is gone");
+    await sendAs(fixture, "somebody", edit(text, "newer"));
+    await sweep(fixture.chat);
+    expect((await historyOf(fixture)).map(({ content }) => content)).toEqual(["newer", "older", "newer"]);
+    expect(await records.scan("chatpending", { limit: 1 })).toEqual([]);
+  });
+
   it("is made good by the client that sends again, too", async () => {
     const { log, records, arm } = failingStores(3);
     await using fixture = await openChatFixture({ eventLog: log, records });

@@ -65,8 +65,13 @@ export async function storeChange(stores: ChatStores, room: Room, event: EventDr
   const payload = Buffer.from(event.payload).toString("base64");
   const { roomId, stream } = room;
   const pending: PendingChange = { roomId, stream, messageId: event.id, kind: kind as SentKind, payload };
-  await stores.records.commit([putJson(PENDING, keyOf(stream, event.id), pending)]);
-  return completeChange(stores, room, pending);
+  room.changing.add(event.id);
+  try {
+    await stores.records.commit([putJson(PENDING, keyOf(stream, event.id), pending)]);
+    return await completeChange(stores, room, pending);
+  } finally {
+    room.changing.delete(event.id);
+  }
 }
 
 /** Does what is left to do of a pending change. */

@@ -55,7 +55,7 @@ export class ChatClient implements Disposable {
 
   /** Sends a notice if it wants such. */
   notice(roomId: string, kind: NoticeKind, userId: string, message: ChatMessage): void {
-    if (this.#wants?.[WISHES[kind]] === true) this.outbox.notice(JSON.stringify([kind, roomId, userId]), message);
+    if (this.#wants?.[WISHES[kind]] === true) this.outbox.notice(`${kind}/${roomId}/${userId}`, message);
   }
 
   [Symbol.dispose](): void {

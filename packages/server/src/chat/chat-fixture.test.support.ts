@@ -1,4 +1,4 @@
-import type { ChatControl, PartialMessage, ServiceError } from "@millrace/shared-types";
+import type { ChatControl, PartialMessage } from "@millrace/shared-types";
 import {
   ChatMessage,
   createTokenSigner,
@@ -347,6 +347,3 @@ export async function eventOf(
 export function reasonOf({ status }: { readonly status: Status | undefined }): string | undefined {
   return decodeStatusDetails(encodeMessage(Status, status ?? Status.fromPartial({}))).reason;
 }
-
-/** As in `rejects.toMatchObject`. */
-export type Failure = Partial<ServiceError>;

@@ -194,7 +194,7 @@ describe("the chat on the wire", () => {
     call.write({ content: "hello", userId: "ben" });
     expect((await heard).userId).toBe("ann");
     call.cancel();
-    expect(await statusOf(nobody.chat().resume() as ChatCall)).toBe(16);
+    expect(await statusOf(nobody.chat().resume())).toBe(16);
     await expect(nobody.unary(ChatServiceDefinition.methods.getRoom, {})).rejects.toMatchObject({ code: 16 });
   });
 

@@ -38,19 +38,26 @@ describe("a chat stream that was opened", () => {
     expect(await ann.texts(1)).toEqual(["after"]);
   });
 
-  it("misses nothing, and hears nothing twice, of what is said while it opens", async () => {
+  it("misses nothing, and hears nothing twice, of what is said while it opens, however slowly it reads", async () => {
     await using fixture = await openChatFixture();
-    const [ann, ben] = [fixture.connect("ann"), fixture.connect("ben")];
+    const [ann, ben] = [fixture.connect("ann"), fixture.open("ben", { acks: true })];
     await ann.joined;
-    for (let number = 0; number < 50; number += 1) {
-      ben.say(String(number));
-      if (number === 20) ann.control({ $case: "open", value: {} });
-      if (number % 7 === 0) await turn();
-    }
-    expect(await ann.texts(50)).toEqual(Array.from({ length: 50 }, (_, number) => String(number)));
+    const release = ann.stall();
+    const say = async (from: number, to: number): Promise<void> => {
+      for (let number = from; number < to; number += 1) ben.say(String(number));
+      for (let number = from; number < to; number += 1) await ben.untilControl("ack");
+    };
+    await say(0, 1);
+    await ann.texts(1);
+    await say(1, 20);
+    ann.control({ $case: "open", value: {} });
+    await ann.untilRead();
+    await say(20, 40);
+    release();
+    expect(await ann.texts(39)).toEqual(Array.from({ length: 39 }, (_, number) => String(number + 1)));
     ann.halfClose();
     await ann.ended;
-    expect(ann.received.filter(isText)).toHaveLength(50);
+    expect(ann.received.filter(isText)).toHaveLength(40);
   });
 
   it("is in no room if it does not want the default one", async () => {

@@ -94,17 +94,10 @@ export class Conversation {
     const membership = await this.#membershipFor(roomId);
     const { room } = membership;
     const messageId = messageIdOf(draft, caller.id, room.stream);
-    const skips = wants?.noEcho === true;
-    if (skips) membership.skip(messageId);
-    let isNew = false;
-    try {
-      const { revision: sequence, duplicate } = await storeMessage(this.#deps, room, draft, messageId);
-      isNew = !duplicate;
-      const value = { clientMessageId: draft.clientMessageId, messageId, sequence, duplicate };
-      if (wants?.acks === true) outbox.put(controlMessage({ $case: "ack", value }, { roomId }));
-    } finally {
-      if (skips && !isNew) membership.skipNoLonger(messageId);
-    }
+    if (wants?.noEcho === true) membership.skip(messageId);
+    const { revision: sequence, duplicate } = await storeMessage(this.#deps, room, draft, messageId);
+    const value = { clientMessageId: draft.clientMessageId, messageId, sequence, duplicate };
+    if (wants?.acks === true) outbox.put(controlMessage({ $case: "ack", value }, { roomId }));
   }
 
   /** Who sends to a room is in it. The room that nobody has asked for is left for the first one that is named. */
@@ -118,8 +111,9 @@ export class Conversation {
   }
 
   async #join(roomId: string, join: ChatJoin): Promise<void> {
+    const place = placeByJoin(join);
     await this.#deps.rates.untilTaken(this.#client.caller.rateKey, this.#context.signal);
-    await this.#rooms.join(roomId, (room) => placeByJoin(room, join));
+    await this.#rooms.join(roomId, place);
   }
 
   #in(roomId: string, work: (membership: Membership) => void): void {

@@ -106,11 +106,6 @@ export class Membership implements RoomMember, MessageSource, Disposable {
     this.#unseenOwn.add(messageId);
   }
 
-  /** It will not come by, or has done so before. */
-  skipNoLonger(messageId: string): void {
-    this.#unseenOwn.delete(messageId);
-  }
-
   notice(kind: NoticeKind, userId: string, message: ChatMessage): void {
     this.#host.notice(this.room.roomId, kind, userId, message);
   }
@@ -122,14 +117,10 @@ export class Membership implements RoomMember, MessageSource, Disposable {
   async read(): Promise<readonly Uint8Array[]> {
     if (this.#hasLeft) return [];
     const { events, position, caughtUp } = await this.#cursor.next(RUN);
-    const shown = await this.room.messages.show(events.map(({ log }) => log));
+    const stored = events.map(({ log }) => log);
+    const shown = await this.room.messages.show(stored);
     if (this.#hasLeft) return [];
-    const messages = [
-      ...this.#handOver(
-        events.map(({ log }) => log),
-        shown,
-      ),
-    ];
+    const messages = [...this.#handOver(stored, shown)];
     this.#delivered = { ...this.#delivered, sequence: position };
     if (!caughtUp) this.#host.onReadable(this);
     else if (!this.isFlushed) this.#await();
@@ -169,7 +160,7 @@ export class Membership implements RoomMember, MessageSource, Disposable {
   }
 
   #await(): void {
-    this.#waiting = new AbortController();
+    if (this.#waiting.signal.aborted) this.#waiting = new AbortController();
     this.#cursor.untilMatch(this.#waiting.signal, this.#reach).then(
       () => this.#host.onReadable(this),
       (reason: unknown) => {

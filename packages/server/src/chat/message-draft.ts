@@ -20,6 +20,7 @@ const MAX_METADATA_ENTRIES = 32;
 const MAX_METADATA_BYTES = 4 * 1024;
 const MAX_ATTACHMENTS = 10;
 const MAX_FILE_ID_BYTES = 255;
+const MAX_MESSAGE_ID_BYTES = 64;
 
 /** Messages that clients may send, and the types of their events. */
 export type SentKind = ChatMessageKind.TEXT | ChatMessageKind.EDIT | ChatMessageKind.REDACT | ChatMessageKind.REACTION;
@@ -99,6 +100,7 @@ function checkContent({ content, attachments }: ChatMessage, kind: SentKind, max
 }
 
 function checkTarget(kind: SentKind, targetMessageId: string): void {
+  checkBytes("target_message_id", "max_message_id_bytes", MAX_MESSAGE_ID_BYTES, targetMessageId);
   if (kind === ChatMessageKind.TEXT || targetMessageId !== "") return;
   throw invalidField("target_message_id", "must be set in an edit, a redaction and a reaction");
 }

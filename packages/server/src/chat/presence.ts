@@ -4,10 +4,10 @@ import { timestampOfMs } from "@millrace/shared-types";
 import type { Clock } from "../ports/clock.js";
 
 /** A user whose last stream has gone is still there for this long, in milliseconds. */
-export const PRESENCE_GRACE_MS = 5000;
+const PRESENCE_GRACE_MS = 5000;
 
 /** Users that a list of presence names at most. */
-export const MAX_LISTED_MEMBERS = 1000;
+const MAX_LISTED_MEMBERS = 1000;
 
 interface Present {
   connections: number;
@@ -61,7 +61,11 @@ export class Presence {
 
   /** The first users by the time at which they came. */
   members(): ChatMember[] {
-    return [...this.#users].slice(0, MAX_LISTED_MEMBERS).map(([userId, user]) => toMember(userId, user));
+    const members: ChatMember[] = [];
+    for (const [userId, user] of this.#users) {
+      if (members.push(toMember(userId, user)) === MAX_LISTED_MEMBERS) break;
+    }
+    return members;
   }
 
   /** Everybody is gone, without anybody being told. */

@@ -42,7 +42,8 @@ export class RoomHistory {
   async extent(): Promise<Extent> {
     // In this order: a stream that is empty after `lastSequence` was read has nothing before it.
     const { lastSequence } = await this.#log.range();
-    const newest = (await this.#newestEvent()) ?? { sequence: lastSequence, revision: 0 };
+    const { sequence, revision } = (await this.#newestEvent()) ?? { sequence: lastSequence, revision: 0 };
+    const newest = { sequence, revision };
     return { firstRevision: await this.#firstRevision(newest), newest };
   }
 
@@ -60,15 +61,16 @@ export class RoomHistory {
     let low: Place = { sequence: 0, revision: 0 };
     let high = newest;
     if (revision >= high.revision) return high;
-    for (let round = 0; low.revision < revision; round += 1) {
+    for (let round = 0; low.revision < revision && low.sequence + 1 < high.sequence; round += 1) {
       const share = round % 2 === 0 ? (revision - low.revision) / (high.revision - low.revision) : 1 / 2;
-      const middle = between(low.sequence, high.sequence, share);
-      const found = await this.#newestEvent({ after: low.sequence, until: middle });
-      if (found !== undefined && found.revision > revision) high = found;
-      else low = { sequence: middle, revision: found?.revision ?? low.revision };
-      if (low.sequence + 1 >= high.sequence) break;
+      const until = between(low.sequence, high.sequence, share);
+      const before = await this.#newestEvent({ after: low.sequence, until });
+      const found = before ?? (await this.#firstEvent({ after: until, until: high.sequence })) ?? high;
+      if (found.revision <= revision) low = found;
+      else if (before !== undefined) high = found;
+      else return { sequence: found.sequence - 1, revision }; // what there was between is gone
     }
-    return low;
+    return { sequence: low.sequence, revision };
   }
 
   /** Whole events in order of the log: from `after` to `until`, both sequences. */

@@ -1,4 +1,4 @@
-import type { ChatMessage, ServiceError } from "@millrace/shared-types";
+import type { ChatMember, ChatMessage, ServiceError } from "@millrace/shared-types";
 
 import type { Caller } from "./caller.js";
 import type { ChatStores } from "./chat-deps.js";
@@ -23,7 +23,7 @@ export interface RoomMember {
 }
 
 /** Typing notices and receipts of one user are passed on at most this often, in milliseconds. */
-export const NOTICE_PERIOD_MS = 1000;
+const NOTICE_PERIOD_MS = 1000;
 
 interface From<T> {
   readonly member: RoomMember;
@@ -38,6 +38,8 @@ export class Room {
   readonly history: RoomHistory;
   readonly messages: RoomMessages;
   readonly presence: Presence;
+  /** Ids of the edits and redactions that are being stored. */
+  readonly changing: Set<string> = new Set();
   readonly #stores: ChatStores;
   readonly #onIdle: (room: Room) => void;
   readonly #members = new Set<RoomMember>();
@@ -62,15 +64,7 @@ export class Room {
     this.epoch = epochOf(log, record);
     this.history = new RoomHistory(stores, this.stream, record.retentionMs);
     this.messages = new RoomMessages(records, this.roomId, this.stream);
-    this.presence = new Presence(clock, (member, online) => {
-      const { roomId } = record;
-      this.#tell(
-        "presence",
-        member.userId,
-        controlMessage({ $case: "presence", value: { member, online } }, { roomId }),
-      );
-      this.#checkIdle();
-    });
+    this.presence = new Presence(clock, (member, online) => this.#onPresence(member, online));
     this.#typing = new Throttle(clock, NOTICE_PERIOD_MS, (userId, from) => this.#tellTyping(userId, from));
     this.#reading = new Throttle(clock, NOTICE_PERIOD_MS, (userId, from) => this.#tellRead(userId, from));
   }
@@ -158,6 +152,12 @@ export class Room {
 
   #expel(whom: (member: RoomMember) => boolean, error: ServiceError): void {
     for (const member of [...this.#members].filter(whom)) member.expel(error);
+  }
+
+  #onPresence(member: ChatMember, online: boolean): void {
+    const message = controlMessage({ $case: "presence", value: { member, online } }, { roomId: this.roomId });
+    this.#tell("presence", member.userId, message);
+    this.#checkIdle();
   }
 
   #tellTyping(userId: string, { member, value: active }: From<boolean>): void {

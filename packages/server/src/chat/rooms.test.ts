@@ -1,61 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
-import {
-  type ChatRoom,
-  CreateRoomRequest,
-  ListMessagesRequest,
-  ListRoomsRequest,
-  type PartialMessage,
-  UpdateMembersRequest,
-} from "@millrace/shared-types";
 
-import { type ChatFixture, contextOf, openChatFixture, reasonOf, say, sendAs } from "./chat-fixture.test.support.js";
-import { createRoom } from "./create-room.js";
+import { contextOf, openChatFixture, say, sendAs } from "./chat-fixture.test.support.js";
 import { deleteRoom } from "./delete-room.js";
 import { getPresence } from "./get-presence.js";
-import { getRoom } from "./get-room.js";
-import { listMessages } from "./list-messages.js";
 import { listRooms } from "./list-rooms.js";
-import { streamOf } from "./room-record.js";
+import { change, contentsOf, create, DENIED, describeAs, listAs, NOT_FOUND } from "./room-calls.test.support.js";
 import { sweep } from "./sweeper.js";
-import { updateMembers } from "./update-members.js";
-
-async function create(
-  { chat }: ChatFixture,
-  user: string,
-  room: PartialMessage<ChatRoom>,
-): Promise<ChatRoom | undefined> {
-  return (await createRoom(CreateRoomRequest.fromPartial({ room }), contextOf(user), chat)).room;
-}
-
-async function describeAs({ chat }: ChatFixture, user: string, roomId: string): Promise<ChatRoom | undefined> {
-  return (await getRoom({ roomId }, contextOf(user), chat)).room;
-}
-
-async function listAs({ chat }: ChatFixture, user: string, pageSize = 0): Promise<(string | undefined)[]> {
-  const roomIds: string[] = [];
-  for (let pageToken = ""; ;) {
-    const page = await listRooms(ListRoomsRequest.fromPartial({ pageSize, pageToken }), contextOf(user), chat);
-    roomIds.push(...page.rooms.map(({ roomId }) => roomId));
-    pageToken = page.nextPageToken;
-    if (pageToken === "") return roomIds;
-  }
-}
-
-async function contentsOf({ chat }: ChatFixture, roomId: string): Promise<string[]> {
-  const { messages } = await listMessages(ListMessagesRequest.fromPartial({ roomId }), contextOf("ann"), chat);
-  return messages.map(({ content }) => content);
-}
-
-async function change(
-  { chat }: ChatFixture,
-  user: string,
-  fields: PartialMessage<UpdateMembersRequest>,
-): Promise<ChatRoom | undefined> {
-  return (await updateMembers(UpdateMembersRequest.fromPartial(fields), contextOf(user), chat)).room;
-}
-
-const NOT_FOUND = { reason: "RESOURCE_NOT_FOUND" };
-const DENIED = { reason: "PERMISSION_DENIED" };
 
 describe("a room", () => {
   it("is there from the start if it is the default one, which nobody can change", async () => {
@@ -144,141 +94,6 @@ describe("a room", () => {
   });
 });
 
-describe("a closed room", () => {
-  it("does not exist for those who may not join it, but on a chat stream", async () => {
-    await using fixture = await openChatFixture();
-    await create(fixture, "ann", { roomId: "x", memberIds: ["ben"] });
-    for (const user of ["eve", ""]) {
-      const context = contextOf(user);
-      await expect(describeAs(fixture, user, "x")).rejects.toMatchObject(NOT_FOUND);
-      await expect(getPresence({ roomId: "x" }, context, fixture.chat)).rejects.toMatchObject(NOT_FOUND);
-      await expect(
-        listMessages(ListMessagesRequest.fromPartial({ roomId: "x" }), context, fixture.chat),
-      ).rejects.toMatchObject(NOT_FOUND);
-      await expect(deleteRoom({ roomId: "x" }, context, fixture.chat)).rejects.toMatchObject(NOT_FOUND);
-      await expect(change(fixture, user, { roomId: "x", add: ["eve"] })).rejects.toMatchObject(NOT_FOUND);
-      await expect(sendAs(fixture, user, { roomId: "x", content: "let me in" })).rejects.toMatchObject(DENIED);
-    }
-    await expect(change(fixture, "ben", { roomId: "x", add: ["eve"] })).rejects.toMatchObject(DENIED);
-    await expect(deleteRoom({ roomId: "x" }, contextOf("ben"), fixture.chat)).rejects.toMatchObject(DENIED);
-  });
-
-  it("refuses a seed-style client with the end of its stream, and another one with an error", async () => {
-    await using fixture = await openChatFixture();
-    await create(fixture, "ann", { roomId: "x" });
-    const [seed, aware, owner] = [fixture.connect("eve"), fixture.open("eve"), fixture.open("ann")];
-    seed.say("let me in", { roomId: "x" });
-    await expect(seed.ended).rejects.toMatchObject({ ...DENIED, metadata: { permission: "room.member" } });
-    aware.control({ $case: "join", value: {} }, "x");
-    aware.say("let me in", { roomId: "x", clientMessageId: "c" });
-    expect(reasonOf(await aware.untilControl("error"))).toBe("PERMISSION_DENIED");
-    expect(await aware.untilControl("error")).toMatchObject({ clientMessageId: "c" });
-    owner.say("welcome", { roomId: "x" });
-    expect(await owner.texts(1)).toEqual(["welcome"]);
-    aware.halfClose();
-    await aware.ended;
-    expect(aware.received.filter(({ content }) => content !== "")).toEqual([]);
-  });
-
-  it("is left by the streams of those who are no longer members, at once", async () => {
-    await using fixture = await openChatFixture();
-    await create(fixture, "ann", { roomId: "x", memberIds: ["ben", "cem"] });
-    const [ben, seed, cem] = [fixture.open("ben"), fixture.connect("ben"), fixture.open("cem")];
-    for (const member of [ben, cem]) member.control({ $case: "join", value: {} }, "x");
-    await Promise.all([ben.untilRead(), cem.untilRead()]);
-    seed.say("hello", { roomId: "x" });
-    await Promise.all([ben.texts(1), cem.texts(1), seed.texts(1)]);
-    const room = await change(fixture, "ann", { roomId: "x", add: ["dan", "ben"], remove: ["ben"] });
-    expect(room?.memberIds).toEqual(["cem", "dan"]);
-    await sendAs(fixture, "cem", { roomId: "x", content: "he is gone" });
-    expect(await cem.texts(1)).toEqual(["he is gone"]);
-    const error = await ben.until(({ control }) => control?.kind?.$case === "error");
-    expect(error).toMatchObject({ roomId: "x", control: { kind: { value: { status: { code: 7 } } } } });
-    seed.say("still here?", { roomId: "x" });
-    await expect(seed.ended).rejects.toMatchObject(DENIED);
-    ben.halfClose();
-    await ben.ended;
-    for (const { received } of [ben, seed])
-      expect(received.some(({ content }) => content === "he is gone")).toBe(false);
-  });
-
-  it("keeps its list of members to itself if it is open", async () => {
-    await using fixture = await openChatFixture();
-    await create(fixture, "ann", { roomId: "x", open: true });
-    await expect(change(fixture, "ann", { roomId: "x", add: ["ben"] })).rejects.toMatchObject({
-      reason: "INVALID_FIELD",
-    });
-  });
-});
-
-describe("the deletion of a room", () => {
-  it("takes its messages away; a room of the same id begins anew, in another epoch", async () => {
-    await using fixture = await openChatFixture();
-    await say(fixture, "x", "one", "two");
-    const before = await describeAs(fixture, "somebody", "x");
-    const member = fixture.open("ann");
-    member.control({ $case: "join", value: {} }, "x");
-    await member.until(({ roomId }) => roomId === "x");
-    await deleteRoom({ roomId: "x" }, contextOf("somebody"), fixture.chat);
-    expect(
-      await member.until(({ roomId, control }) => roomId === "x" && control?.kind?.$case === "error"),
-    ).toBeDefined();
-    await expect(describeAs(fixture, "somebody", "x")).rejects.toMatchObject(NOT_FOUND);
-    member.control({ $case: "join", value: { afterSequence: 1, epoch: before?.epoch ?? "" } }, "x");
-    expect(await member.untilControl("joined")).toMatchObject({ recovered: false, lastSequence: 0 });
-    member.say("three", { roomId: "x" });
-    await member.texts(1);
-    expect(await contentsOf(fixture, "x")).toEqual(["three"]);
-    expect(await describeAs(fixture, "ann", "x")).toMatchObject({ ownerId: "ann", lastSequence: 1 });
-  });
-
-  it("leaves nothing of it in the stores", async () => {
-    await using fixture = await openChatFixture();
-    const [text] = await say(fixture, "x", "one", "two");
-    await sendAs(fixture, "somebody", {
-      roomId: "x",
-      kind: 2,
-      targetMessageId: text?.messageId ?? "",
-      content: "edited",
-    });
-    const reader = fixture.open("reader");
-    reader.control({ $case: "join", value: {} }, "x");
-    reader.control({ $case: "receipt", value: { sequence: 1 } }, "x");
-    await reader.untilRead();
-    await deleteRoom({ roomId: "x" }, contextOf("somebody"), fixture.chat);
-    const { events } = await fixture.log.read({ after: 0, streams: ["$chat/*"], maxEvents: 1000, maxBytes: 1e9 });
-    expect(events.map(({ type, payload }) => [type, payload.length])).toEqual([["chat.removed", 0]]);
-    for (const collection of ["chatchanges", "chatpending", "chatreads", "roomremovals", "keptrooms"]) {
-      expect(await fixture.records.scan(collection, { limit: 1 })).toEqual([]);
-    }
-    expect((await fixture.records.scan("rooms", { limit: 10 })).map(({ key }) => key)).toEqual(["general"]);
-  });
-
-  it("is completed after a crash", async () => {
-    await using fixture = await openChatFixture();
-    await say(fixture, "x", "one");
-    using use = await fixture.chat.rooms.use("x");
-    const stream = streamOf(use.room.record);
-    await fixture.chat.rooms.remove("x", () => {}); // and then the process dies
-    await using later = await fixture.reopen();
-    await sweep(later.chat);
-    const { events } = await later.log.read({ after: 0, streams: [stream], maxEvents: 10, maxBytes: 1e9 });
-    expect(events.map(({ type }) => type)).toEqual(["chat.removed"]);
-  });
-
-  it("waits for what is being stored, and lets nothing more in", async () => {
-    await using fixture = await openChatFixture();
-    await say(fixture, "x", "one");
-    const [sent] = await Promise.allSettled([
-      sendAs(fixture, "somebody", { roomId: "x", content: "two" }),
-      deleteRoom({ roomId: "x" }, contextOf("somebody"), fixture.chat),
-    ]);
-    const { events } = await fixture.log.read({ after: 0, streams: ["$chat/x/*"], maxEvents: 10, maxBytes: 1e9 });
-    expect(events.map(({ type }) => type)).toEqual(["chat.removed"]);
-    expect(["fulfilled", "rejected"]).toContain(sent?.status);
-  });
-});
-
 describe("the messages of a room", () => {
   it("go when they are older than it keeps them: at once for readers, then from the log", async () => {
     await using fixture = await openChatFixture();
@@ -304,6 +119,31 @@ describe("the messages of a room", () => {
     expect(await describeAs(fixture, "ann", "x")).toMatchObject({ firstSequence: 4, lastSequence: 3 });
     await say(fixture, "x", "new");
     expect(await describeAs(fixture, "ann", "x")).toMatchObject({ firstSequence: 4, lastSequence: 4 });
+  });
+
+  it("are not sent either when they have become too old for a slow member; it is told so if it can be", async () => {
+    await using fixture = await openChatFixture();
+    await create(fixture, "ann", { roomId: "x", open: true, retention: { seconds: 100, nanos: 0 } });
+    const [aware, seed] = [fixture.open("ann", { noDefaultRoom: true }), fixture.connect("seed")];
+    aware.control({ $case: "join", value: {} }, "x");
+    await aware.untilRead();
+    const releases = [aware.stall(), seed.stall()];
+    seed.say("one", { roomId: "x" });
+    await Promise.all([aware.texts(1), seed.texts(1)]);
+    await say(fixture, "x", "two", "three");
+    fixture.clock.advance(101_000);
+    await say(fixture, "x", "four");
+    for (const release of releases) release();
+    await Promise.all([aware, seed].map((member) => member.until(({ content }) => content === "four")));
+    const heard = [aware, seed].map(({ received }) =>
+      received
+        .map(({ content, control }) => (control?.kind?.$case === "stream" ? "gap" : content))
+        .filter((what) => what !== ""),
+    );
+    expect(heard).toEqual([
+      ["one", "gap", "four"],
+      ["one", "four"],
+    ]);
   });
 
   it("stay in their room: no member, list or watcher of anything else sees them", async () => {

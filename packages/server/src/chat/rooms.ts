@@ -10,7 +10,7 @@ import { openRoom, roomNotFound, type RoomRecord, ROOMS, streamOf } from "./room
 import { addRemoval } from "./room-removal.js";
 
 /** Rooms whose messages go when they are old, by room id: what the sweeper looks at. */
-export const KEPT_ROOMS = "keptrooms";
+const KEPT_ROOMS = "keptrooms";
 
 /** A room, there until this is disposed of. */
 export interface RoomUse extends Disposable {

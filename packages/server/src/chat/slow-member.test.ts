@@ -48,7 +48,9 @@ describe("a member that does not read", () => {
     await reader.texts(17);
     release();
     await reader.texts(83);
-    for (let number = 0; number < 100; number += 1) await slow.untilControl("ack");
+    const acked: number[] = [];
+    while (acked.length < 100) acked.push((await slow.untilControl("ack")).sequence);
+    expect(acked).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
   });
 
   it("of one room gets its turn beside a busy one", async () => {

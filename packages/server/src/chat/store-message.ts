@@ -24,7 +24,9 @@ export async function storeMessage(
     await checkTarget(stores, room.stream, draft);
   } catch (error) {
     // The target may have changed since it was stored: the answer is still that it is stored.
-    throw error;
+    const first = await findStored(stores.log, room.stream, messageId);
+    if (first === undefined) throw error;
+    return first;
   }
   return room.storing(() =>
     isChange(draft) ? storeChange(stores, room, event) : appendOnce(stores.log, room.stream, event),

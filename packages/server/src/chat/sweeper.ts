@@ -45,33 +45,46 @@ export class Sweeper implements AsyncDisposable {
 export async function sweep(deps: ChatDeps, stopped: () => boolean = () => false): Promise<void> {
   deps.rates.prune();
   for (const task of [completeChanges, completeRemovals, trimRooms]) {
-    try {
-      if (!stopped()) await task(deps, stopped);
-    } catch (err) {
-      deps.logger.warn({ err, task: task.name }, "clearing up after the chat failed; trying again later");
-    }
+    await attempt(deps, task.name, async () => task(deps, stopped));
+  }
+}
+
+async function attempt({ logger }: ChatDeps, what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (err) {
+    logger.warn({ err, what }, "clearing up after the chat failed; trying again later");
   }
 }
 
 /** Edits and redactions that were cut off: their clients were not told that they are stored, nor that they are not. */
-async function completeChanges({ rooms, records, ...deps }: ChatDeps): Promise<void> {
-  for (const pending of await listPending(records, BATCH)) {
-    using use = await rooms.use(pending.roomId);
-    const { room } = use;
-    if (room.stream === pending.stream) await room.storing(() => completeChange({ records, ...deps }, room, pending));
+async function completeChanges(deps: ChatDeps, stopped: () => boolean): Promise<void> {
+  for (const pending of await listPending(deps.records, BATCH)) {
+    if (stopped()) return;
+    await attempt(deps, "completeChange", async () => {
+      using use = await deps.rooms.use(pending.roomId);
+      const { room } = use;
+      const isCutOff = room.stream === pending.stream && !room.changing.has(pending.messageId);
+      if (isCutOff) await room.storing(() => completeChange(deps, room, pending));
+    });
   }
 }
 
-async function completeRemovals(deps: ChatDeps): Promise<void> {
-  for (const stream of await listRemovals(deps.records, BATCH)) await completeRemoval(deps, stream);
+async function completeRemovals(deps: ChatDeps, stopped: () => boolean): Promise<void> {
+  for (const stream of await listRemovals(deps.records, BATCH)) {
+    if (stopped()) return;
+    await attempt(deps, "completeRemoval", () => completeRemoval(deps, stream));
+  }
 }
 
 async function trimRooms(deps: ChatDeps, stopped: () => boolean): Promise<void> {
   for (let after: string | undefined; !stopped();) {
     const roomIds = await listKeptRooms(deps.records, after, BATCH);
     for (const roomId of roomIds) {
-      using use = await deps.rooms.use(roomId);
-      await trimRoom(use.room, deps);
+      await attempt(deps, "trimRoom", async () => {
+        using use = await deps.rooms.use(roomId);
+        await trimRoom(use.room, deps);
+      });
     }
     after = roomIds.at(-1);
     if (after === undefined) return;

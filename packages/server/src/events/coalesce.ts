@@ -34,11 +34,11 @@ export async function coalesce(cursor: FeedCursor, until: number, signal: AbortS
 }
 
 /** `undefined` if retention has overtaken the cursor: that is for the next run to say, after what is kept. */
-async function nextOf(cursor: FeedCursor, { events }: KeptEvents): Promise<FeedRun | undefined> {
+async function nextOf(cursor: FeedCursor, kept: KeptEvents): Promise<FeedRun | undefined> {
   try {
     return await cursor.next(READ);
   } catch (error) {
-    if (error instanceof PositionCompacted && events.length > 0) return undefined;
+    if (error instanceof PositionCompacted && !kept.isEmpty) return undefined;
     throw error;
   }
 }
@@ -54,6 +54,10 @@ class KeptEvents {
 
   get skipped(): SkippedPart | undefined {
     return this.#skipped;
+  }
+
+  get isEmpty(): boolean {
+    return this.#byKey.size === 0;
   }
 
   get isFull(): boolean {

@@ -115,12 +115,15 @@ describe("a cursor", () => {
     expect(await isWoken(cursor.untilMatch())).toBe(false);
   });
 
-  it("goes on at the beginning of a publication when it skips to what is in memory", async () => {
-    await using fixture = await openFeedFixture({ tailBytes: 10_000 });
-    using cursor = fixture.feed.open(selecting(), 0);
-    for (let i = 0; i < 20; i += 1) await append(fixture.log, "s", {}, {}, {});
-    expect(cursor.skipToMemory().toSequence % 3).toBe(0);
-  });
+  it.each([8_000, 9_500, 11_000, 12_500])(
+    "goes on at the beginning of a publication when it skips to what is in memory (%i bytes)",
+    async (tailBytes) => {
+      await using fixture = await openFeedFixture({ tailBytes });
+      using cursor = fixture.feed.open(selecting(), 0);
+      for (let i = 0; i < 20; i += 1) await append(fixture.log, "s", {}, {}, {});
+      expect(cursor.skipToMemory().toSequence % 3).toBe(0);
+    },
+  );
 
   it("can go on with what is in memory, and says how many it left out", async () => {
     await using fixture = await openFeedFixture({ tailBytes: 10_000 });
@@ -192,6 +195,19 @@ describe("a feed", () => {
     await append(fixture.log, "s", {});
     await waiting;
     expect(cursor.position).toBe(2);
+  });
+
+  it("forgets the sequence that a wait was for when something else has ended it", async () => {
+    await using fixture = await openFeedFixture();
+    using cursor = fixture.feed.open(selecting({ types: ["rare"] }), 0);
+    const first = cursor.untilMatch(never, 3);
+    await append(fixture.log, "s", { type: "rare" });
+    await first;
+    await cursor.next(LARGE);
+    const second = cursor.untilMatch(never);
+    for (let i = 0; i < 3; i += 1) await append(fixture.log, "s", {});
+    expect(await isWoken(second)).toBe(false);
+    cursor.wake();
   });
 
   it("fails those who wait, and who read later, when it is closed", async () => {

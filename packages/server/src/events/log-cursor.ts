@@ -41,7 +41,7 @@ export class LogCursor implements FeedCursor, Waiter {
     this.#group = group;
     this.#reader = host.readerOf(group.selection);
     this.#position = after;
-    if (this.isInMemory) this.#nextNumber = group.numberAfter(after);
+    this.#moveTo(after);
   }
 
   get position(): number {
@@ -83,17 +83,14 @@ export class LogCursor implements FeedCursor, Waiter {
 
   skipToMemory(): SkippedPart {
     const { floor } = this.#group;
-    const nextNumber = this.#group.numberAfter(floor);
-    const count = this.#nextNumber === undefined ? undefined : nextNumber - this.#nextNumber;
-    const skipped = { ...this.skipTo(floor), count };
-    this.#nextNumber = nextNumber;
-    return skipped;
+    const number = this.#nextNumber;
+    const count = number === undefined ? undefined : this.#group.numberAfter(floor) - number;
+    return { ...this.skipTo(floor), count };
   }
 
   skipTo(sequence: number): SkippedPart {
     const fromSequence = this.#position + 1;
-    this.#position = Math.max(this.#position, sequence);
-    this.#nextNumber = undefined;
+    this.#moveTo(Math.max(this.#position, sequence));
     return { fromSequence, toSequence: this.#position, count: undefined };
   }
 
@@ -107,8 +104,7 @@ export class LogCursor implements FeedCursor, Waiter {
 
   #fromMemory(limits: RunLimits): FeedRun {
     const { events, isAll } = this.#group.takeAfter(this.#position, limits);
-    this.#position = isAll ? Math.max(this.#position, this.#host.lastSequence) : endOf(events);
-    this.#nextNumber = this.#group.numberAfter(this.#position);
+    this.#moveTo(isAll ? Math.max(this.#position, this.#host.lastSequence) : endOf(events));
     return { events, position: this.#position, caughtUp: isAll };
   }
 
@@ -116,9 +112,13 @@ export class LogCursor implements FeedCursor, Waiter {
     const until = this.#host.lastSequence;
     const { events, scannedTo, exhausted } = await this.#reader.read({ after: this.#position, until }, limits);
     this.#host.throwIfClosed();
-    this.#position = scannedTo;
-    this.#nextNumber = undefined;
+    this.#moveTo(scannedTo);
     return { events, position: scannedTo, caughtUp: exhausted };
+  }
+
+  #moveTo(position: number): void {
+    this.#position = position;
+    this.#nextNumber = this.isInMemory ? this.#group.numberAfter(position) : undefined;
   }
 
   #endWait(): Wait | undefined {

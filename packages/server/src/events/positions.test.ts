@@ -29,6 +29,18 @@ describe("a position in the log", () => {
     }
   });
 
+  test("is the same whether it is asked for in turn, backwards or at random", () => {
+    const alone = (sequence: number): string => new Positions(signer, "c1", "e1").tokenAfter(sequence);
+    const turns = Array.from({ length: 300 }, (_, n) => n);
+    const jumps = turns.map((n) => (n * 37) % 300);
+    const pairs = turns.flatMap((n) => [n, n + 1, 5000 - n, n + 2]);
+    const last = [Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER];
+    for (const asked of [turns, turns.toReversed(), jumps, pairs, last]) {
+      const one = new Positions(signer, "c1", "e1");
+      expect(asked.map((sequence) => one.tokenAfter(sequence))).toEqual(asked.map(alone));
+    }
+  });
+
   test("is short text that can stand in a URL", () => {
     expect(positions.tokenAfter(7)).toMatch(/^[A-Za-z0-9_-]{43}$/);
   });

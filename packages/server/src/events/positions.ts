@@ -12,6 +12,12 @@ const EPOCH_AT = 1;
 const SEQUENCE_AT = 9;
 const SEQUENCE_BYTES = 7;
 
+/** The block, and the block under the cipher. */
+const TOKEN_BYTES = 2 * BLOCK_BYTES;
+
+/** Positions that are made together when they are asked for in turn: one call of the cipher costs as much as many blocks. */
+const BATCH = 64;
+
 /**
  * Positions in the log as clients keep them: of this log alone, good for any selection of events, and refused
  * if anything in them was changed. Every event that is sent has one, so they are made for speed: base64url of
@@ -22,25 +28,31 @@ const SEQUENCE_BYTES = 7;
 export class Positions {
   readonly #epoch: string;
   readonly #cipher: Cipheriv;
-  /** The block of this epoch, but for the sequence. */
-  readonly #block: Buffer;
+  /** Blocks of this epoch, but for their sequences. */
+  readonly #blocks: Buffer = Buffer.alloc(BATCH * BLOCK_BYTES);
+  /** Tokens of sequences in turn. */
+  readonly #made: Buffer = Buffer.alloc(BATCH * TOKEN_BYTES);
+  #firstMade = 0;
+  #countMade = 0;
+  #lastAsked = -1;
 
   constructor(signer: TokenSigner, clusterId: string, epoch: string) {
     this.#epoch = epoch;
     const key = signer.keyFor(`positions in the log of ${clusterId}`).subarray(0, BLOCK_BYTES);
     this.#cipher = createCipheriv("aes-128-ecb", key, null); // one block each time: no mode is involved
-    this.#block = Buffer.alloc(BLOCK_BYTES);
-    this.#block[0] = VERSION;
-    tagOf(epoch).copy(this.#block, EPOCH_AT);
+    for (let at = 0; at < this.#blocks.length; at += BLOCK_BYTES) {
+      this.#blocks[at] = VERSION;
+      tagOf(epoch).copy(this.#blocks, at + EPOCH_AT);
+    }
   }
 
   /** The position right after `sequence`. */
   tokenAfter(sequence: number): string {
-    const token = Buffer.allocUnsafe(2 * BLOCK_BYTES);
-    this.#block.copy(token);
-    writeSequence(token, sequence);
-    this.#cipher.update(token.subarray(0, BLOCK_BYTES)).copy(token, BLOCK_BYTES);
-    return token.toString("base64url");
+    const isMade = sequence >= this.#firstMade && sequence < this.#firstMade + this.#countMade;
+    if (!isMade) this.#make(sequence, sequence === this.#lastAsked + 1 ? BATCH : 1);
+    this.#lastAsked = sequence;
+    const at = (sequence - this.#firstMade) * TOKEN_BYTES;
+    return this.#made.toString("base64url", at, at + TOKEN_BYTES);
   }
 
   /**
@@ -56,8 +68,20 @@ export class Positions {
     if (!intact || !timingSafeEqual(this.#cipher.update(block), bytes.subarray(BLOCK_BYTES)) || block[0] !== VERSION) {
       throw new ServiceError("INVALID_CURSOR", "the token cannot be used: it is damaged, or not of this log");
     }
-    if (!block.subarray(0, SEQUENCE_AT).equals(this.#block.subarray(0, SEQUENCE_AT))) throw epochChanged(this.#epoch);
+    if (!block.subarray(0, SEQUENCE_AT).equals(this.#blocks.subarray(0, SEQUENCE_AT))) throw epochChanged(this.#epoch);
     return readSequence(block);
+  }
+
+  #make(first: number, count: number): void {
+    const blocks = this.#blocks.subarray(0, count * BLOCK_BYTES);
+    for (let n = 0; n < count; n += 1) writeSequence(blocks, n * BLOCK_BYTES + SEQUENCE_AT, first + n);
+    const encrypted = this.#cipher.update(blocks);
+    for (let at = 0; at < blocks.length; at += BLOCK_BYTES) {
+      blocks.copy(this.#made, 2 * at, at, at + BLOCK_BYTES);
+      encrypted.copy(this.#made, 2 * at + BLOCK_BYTES, at, at + BLOCK_BYTES);
+    }
+    this.#firstMade = first;
+    this.#countMade = count;
   }
 }
 
@@ -69,9 +93,9 @@ function tagOf(epoch: string): Buffer {
 }
 
 /** Buffer's own methods end at 6 bytes, 2^48; sequences end at 2^53. */
-function writeSequence(target: Buffer, sequence: number): void {
-  target[SEQUENCE_AT] = Math.floor(sequence / 2 ** 48);
-  target.writeUIntBE(sequence % 2 ** 48, SEQUENCE_AT + 1, SEQUENCE_BYTES - 1);
+function writeSequence(target: Buffer, at: number, sequence: number): void {
+  target[at] = Math.floor(sequence / 2 ** 48);
+  target.writeUIntBE(sequence % 2 ** 48, at + 1, SEQUENCE_BYTES - 1);
 }
 
 function readSequence(block: Buffer): number {

@@ -3,14 +3,21 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 
 import { afterAll, describe, expect, it } from "@jest/globals";
-import { type Event, type PartialMessage, StartPosition, type WatchRequest } from "@millrace/shared-types";
+import {
+  type Event,
+  type Gap,
+  type PartialMessage,
+  SlowConsumerPolicy,
+  StartPosition,
+  type WatchRequest,
+} from "@millrace/shared-types";
 import fc from "fast-check";
 
 import { SqliteEventLog } from "../adapters/embedded/sqlite-event-log.js";
 import { openTemporaryFolder } from "../adapters/embedded/temporary-folder.js";
 import { MemoryEventLog } from "../adapters/memory/memory-event-log.js";
 import type { EventLog, LogEvent } from "../ports/event-log.js";
-import { eventMatcher } from "../ports/event-log-patterns.js";
+import { eventMatcher, isSystemStream } from "../ports/event-log-patterns.js";
 
 import { toMessage } from "./event-message.js";
 import type { EventsFixture } from "./events-fixture.test.support.js";
@@ -188,6 +195,82 @@ async function assertFor(openLog: () => Promise<EventLog>, numRuns: number): Pro
   const property = fc.asyncProperty(fc.gen(), (gen) => publishAndRead((max) => gen(fc.nat, { max: max - 1 }), openLog));
   await fc.assert(property, { seed, numRuns, endOnFailure: true });
 }
+
+interface Dawdled {
+  readonly events: readonly Event[];
+  readonly gaps: readonly Gap[];
+  /** What it could have got. */
+  readonly stored: readonly LogEvent[];
+}
+
+/** Publishes a history to one client that pauses now and then. */
+async function publishToDawdler(below: Below, slowConsumerPolicy: SlowConsumerPolicy): Promise<Dawdled> {
+  const history = historyOf(below);
+  await using fixture = await fixtureWith(0, { tailBytes: 5_000 + below(30_000) });
+  const stored: LogEvent[] = [];
+  await using stack = new AsyncDisposableStack();
+  stack.use(await fixture.log.follow((events) => void stored.push(...events)));
+  const request = { slowConsumerPolicy, controls: true, untilSequence: history.count };
+  await using stream = watching(fixture.events, { ...request, streams: ["s", "x/*"] });
+  const read = async (): Promise<Event[]> => {
+    const messages: Event[] = [];
+    for (let message = await stream.next(); message !== undefined; message = await stream.next()) {
+      messages.push(message);
+      if (below(8) === 0) await turns(below(60));
+    }
+    return messages;
+  };
+  const reading = read();
+  await stream.headers;
+  for (const { stream: name, events } of history.appends) {
+    await append(fixture.log, name, ...events);
+    await turns(below(2));
+  }
+  const messages = await reading;
+  const gaps = messages.map(({ control }) => control?.kind).filter((kind) => kind?.$case === "gap");
+  return {
+    events: messages.filter(({ control }) => control === undefined),
+    gaps: gaps.map(({ value }) => value),
+    stored: stored.filter(({ stream: name }) => !isSystemStream(name)),
+  };
+}
+
+async function turns(count: number): Promise<void> {
+  for (let left = count; left > 0; left -= 1) await turn();
+}
+
+function assertGaps({ events, gaps, stored }: Dawdled, isSuperseded: (event: LogEvent) => boolean): void {
+  const sequences = events.map(({ sequence }) => sequence);
+  expect(sequences).toEqual([...new Set(sequences)].toSorted((a, b) => a - b));
+  const missing = stored.filter(({ sequence }) => !sequences.includes(sequence));
+  for (const event of missing) {
+    expect(isSuperseded(event)).toBe(true);
+    expect(gaps.some((gap) => gap.fromSequence <= event.sequence && event.sequence <= gap.toSequence)).toBe(true);
+  }
+  expect(gaps.reduce((sum, { droppedCount }) => sum + droppedCount, 0)).toBe(missing.length);
+}
+
+describe("a client that is slow now and then, and may miss events", () => {
+  const assertFor = async (check: (below: Below) => Promise<void>): Promise<void> => {
+    const property = fc.asyncProperty(fc.gen(), (gen) => check((max) => gen(fc.nat, { max: max - 1 })));
+    await fc.assert(property, { seed, numRuns: 40, endOnFailure: true });
+  };
+
+  it("gets the newest ones in order, and is told exactly which it did not get", () =>
+    assertFor(async (below) => {
+      assertGaps(await publishToDawdler(below, SlowConsumerPolicy.DROP_OLDEST), () => true);
+    }));
+
+  it("gets the newest of every key in order, and is told how many older ones it did not get", () =>
+    assertFor(async (below) => {
+      const received = await publishToDawdler(below, SlowConsumerPolicy.COALESCE);
+      assertGaps(received, ({ stream, key, sequence }) =>
+        received.events.some(
+          (newer) => newer.stream === stream && newer.key === key && key !== "" && newer.sequence > sequence,
+        ),
+      );
+    }));
+});
 
 describe("whatever is published, and however often a client is cut off, it gets what it selects once and in order", () => {
   it("from a log in memory", () => assertFor(async () => new MemoryEventLog(), 20));

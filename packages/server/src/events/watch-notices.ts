@@ -11,6 +11,10 @@ import type { WatchPlan } from "./watch-plan.js";
 
 /** What a client is told besides events, if it wants to know. Ends the reader's rest when there is something to tell. */
 export class WatchNotices implements Disposable {
+  readonly #onDraining = (): void => {
+    this.#isDrainingToTell = true;
+    this.#rest.end();
+  };
   readonly #plan: WatchPlan;
   readonly #rest: Rest;
   readonly #deps: EventsDeps;
@@ -62,9 +66,4 @@ export class WatchNotices implements Disposable {
     this.#isHeartbeatDue = true;
     this.#rest.end();
   }
-
-  readonly #onDraining = (): void => {
-    this.#isDrainingToTell = true;
-    this.#rest.end();
-  };
 }

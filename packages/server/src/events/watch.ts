@@ -114,9 +114,8 @@ export class Watch implements Disposable {
     this.onSent(this.#given);
     for (;;) {
       this.#signal.throwIfAborted();
-      const position = this.#position;
-      const control = this.#notices.next(position);
-      if (control !== undefined) return { $case: "control", control, position };
+      const control = this.#notices.next(this.#position);
+      if (control !== undefined) return { $case: "control", control, position: this.#position };
       if (this.#isOver) return undefined;
       if (this.#isIdle) await this.#wait();
       else if (this.#isLive && !this.#cursor.isInMemory) this.#fallBehind();
@@ -166,7 +165,7 @@ export class Watch implements Disposable {
     const run = this.#cut(await this.#nextRun());
     this.#left -= run.events.length;
     this.#isIdle = run.caughtUp;
-    const hasCaughtUp = run.caughtUp || (run.position >= this.#goal && this.#cursor.isInMemory);
+    const hasCaughtUp = (run.caughtUp || run.position >= this.#goal) && this.#cursor.isInMemory;
     if (!this.#isLive && hasCaughtUp) {
       this.#isLive = true;
       this.#isCoalescing = false;

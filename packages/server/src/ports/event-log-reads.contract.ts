@@ -119,7 +119,7 @@ export function itReads(current: () => EventLog, makePlace: () => Promise<EventL
           }
         }
       }),
-      { numRuns: 12 },
+      { numRuns: 150 },
     );
   });
 

@@ -3,10 +3,12 @@ import { invalidField, NackAction, ServiceError } from "@millrace/shared-types";
 
 import type { CallContext } from "../../rpc/call-context.js";
 
-import type { Consumer, ConsumerOptions } from "./consumer.js";
-import { consumerOptionsOf } from "./consumer.js";
-import type { LiveSubscription, Verdict } from "./live-subscription.js";
+import type { Consumer } from "./consumer.js";
+import type { ConsumerOptions } from "./consumer-options.js";
+import { consumerOptionsOf } from "./consumer-options.js";
+import type { LiveSubscription } from "./live-subscription.js";
 import type { SubscriptionsDeps } from "./open-subscriptions.js";
+import type { Verdict } from "./outcomes.js";
 import { durationField, MAX_ACK_DEADLINE_MS, MAX_RETRY_DELAY_MS, toSubscription } from "./subscription-config.js";
 
 /** An id that is longer is none of ours. */

@@ -1,56 +1,16 @@
-import type { ConsumeOpen, StreamControl } from "@millrace/shared-types";
-import { invalidField } from "@millrace/shared-types";
+import type { StreamControl } from "@millrace/shared-types";
 
 import type { Clock } from "../../ports/clock.js";
 import { newId } from "../../records/new-id.js";
 import type { FeedEvent } from "../feed.js";
 
+import type { ConsumerOptions } from "./consumer-options.js";
 import type { Delivery } from "./delivery.js";
 import { Outbox } from "./outbox.js";
-import { durationField } from "./subscription-config.js";
 import type { LoadedWork } from "./work-queue.js";
-
-const MIB = 1024 * 1024;
-const MAX_CONSUMER_ID_CHARS = 255;
-const MAX_HEARTBEAT_MS = 600_000;
-const MIN_HEARTBEAT_MS = 1000;
 
 /** Acknowledgements of one consumer that are not answered yet: with more, its next message is not read. */
 const MAX_UNANSWERED = 20_000;
-
-/** What a consumer asks for. */
-export interface ConsumerOptions {
-  /** A later consumer with the same id takes over; empty: nobody does. */
-  readonly id: string;
-  readonly maxInFlight: number;
-  /** Payloads, in bytes. One event may be larger. */
-  readonly maxInFlightBytes: number;
-  readonly manualCredit: boolean;
-  /** 0: none. */
-  readonly heartbeatMs: number;
-}
-
-/**
- * Checks how a consumer wants to attach.
- *
- * @throws ServiceError `INVALID_FIELD`
- */
-export function consumerOptionsOf(open: ConsumeOpen): ConsumerOptions {
-  const { consumerId, maxInFlight, maxInFlightBytes, manualCredit, heartbeatInterval } = open;
-  if (consumerId.length > MAX_CONSUMER_ID_CHARS) {
-    throw invalidField("open.consumer_id", `has ${String(consumerId.length)} characters, at most 255 are allowed`);
-  }
-  if (maxInFlight < 0 || maxInFlight > 10_000) throw invalidField("open.max_in_flight", "must be from 0 to 10000");
-  if (maxInFlightBytes < 0) throw invalidField("open.max_in_flight_bytes", "must not be negative");
-  const heartbeatMs = durationField("open.heartbeat_interval", heartbeatInterval, 0, Infinity) ?? 0;
-  return {
-    id: consumerId,
-    maxInFlight: maxInFlight || 100,
-    maxInFlightBytes: maxInFlightBytes || 8 * MIB,
-    manualCredit,
-    heartbeatMs: heartbeatMs && Math.min(Math.max(heartbeatMs, MIN_HEARTBEAT_MS), MAX_HEARTBEAT_MS),
-  };
-}
 
 /** One consumer's stream: what it was given and has not answered, and what it may still be given. */
 export class Consumer {

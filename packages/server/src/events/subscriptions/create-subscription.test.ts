@@ -10,9 +10,11 @@ import {
   create,
   described,
   NAME,
+  newStores,
   openFixture,
   openWithSubscription,
   publish,
+  TestConsumer,
 } from "./subscriptions-fixture.test.support.js";
 
 describe("CreateSubscription", () => {
@@ -68,6 +70,20 @@ describe("CreateSubscription", () => {
       reason: "RESOURCE_EXISTS",
       metadata: { resource_type: "subscription", resource_name: NAME },
     });
+  });
+
+  it("is of no use for another log, and can be deleted and made anew there", async () => {
+    const { records, clock } = newStores();
+    {
+      await using _ = await openWithSubscription({}, newStores({ records, clock }));
+    }
+    await using fixture = await openFixture(newStores({ records, clock }));
+    expect(await new TestConsumer(fixture, {}).failure).toMatchObject({ reason: "EPOCH_CHANGED" });
+    await fixture.deps.subscriptions.delete(NAME);
+    await create(fixture);
+    await publish(fixture, "a");
+    await using consumer = await attach(fixture);
+    expect(described(await consumer.takeOne())).toBe("a#1");
   });
 
   it("makes one of many that are made at once", async () => {

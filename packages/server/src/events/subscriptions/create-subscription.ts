@@ -43,7 +43,7 @@ async function store(config: SubscriptionConfig, deps: EventsDeps): Promise<void
   const { records, clock } = deps;
   const { name, inactiveTtlMs } = config;
   const position = await startOf(config.start, PATH, deps);
-  const record: SubscriptionRecord = { id: newId(), config };
+  const record: SubscriptionRecord = { id: newId(), config, epoch: deps.feed.epoch };
   const nowMs = clock.now();
   await records.commit([
     putJson(SUBSCRIPTIONS, name, record, 0),

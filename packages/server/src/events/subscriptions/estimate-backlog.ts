@@ -13,7 +13,7 @@ export async function estimateBacklog(feed: EventFeed, selection: Selection, aft
     const share = events.length / (position - after);
     return Math.round(share * Math.max(position - after, feed.lastSequence - after));
   } catch (error) {
-    if (error instanceof PositionCompacted) return estimateBacklog(feed, selection, error.firstSequence - 1);
+    if (error instanceof PositionCompacted) return await estimateBacklog(feed, selection, error.firstSequence - 1);
     throw error;
   }
 }

@@ -23,7 +23,7 @@ async function openLedger(records: MemoryRecordStore, clock: ManualClock = new M
   const queue = new WorkQueue(false);
   const stored = await getJson<StoredState>(records, STATES, ID);
   if (stored === undefined) throw new Error("no state");
-  const subscription = { id: ID, config: configOf(subscriptionOf()) };
+  const subscription = { id: ID, config: configOf(subscriptionOf()), epoch: "e" };
   return { ledger: new Ledger({ records, clock }, subscription, stored, queue), queue };
 }
 

@@ -7,33 +7,25 @@ import type { EventsDeps } from "../events-deps.js";
 import type { Selection, SkippedPart } from "../feed.js";
 import { heartbeat } from "../watch-controls.js";
 
-import { coalesced } from "./coalesced.js";
-import type { ConsumerOptions } from "./consumer.js";
+import type { ConsumerOptions } from "./consumer-options.js";
 import { Consumer } from "./consumer.js";
 import { Dispatcher } from "./dispatcher.js";
 import { estimateBacklog } from "./estimate-backlog.js";
 import { Ledger } from "./ledger.js";
 import { LogReader } from "./log-reader.js";
+import type { Verdict } from "./outcomes.js";
+import { Outcomes } from "./outcomes.js";
 import type { SubscriptionConfig } from "./subscription-config.js";
 import type { SubscriptionRecord } from "./subscription-record.js";
 import type { StoredState } from "./subscription-state.js";
-import type { LoadedWork } from "./work-queue.js";
 import { WorkQueue } from "./work-queue.js";
 
 /** Nobody sees it: it ends what still works for a stream that has ended. */
 const STREAM_OVER = new StatusError(StatusCode.CANCELLED, "the stream is over");
 
-/** What a consumer says about deliveries. */
-export type Verdict =
-  | { readonly kind: "done" }
-  | { readonly kind: "park"; readonly reason: string }
-  | { readonly kind: "retry"; readonly reason: string; /** Unset: the subscription's. */ readonly delayMs?: number };
-
 /**
- * A subscription that somebody works with: its queue, its consumers and its ledger. Consumers are told that
- * an acknowledgement counts after the ledger is durable; one write goes on at a time and takes in all that
- * was said before it began. If a write fails, everybody's stream ends, and whoever comes next begins with
- * what is stored.
+ * A subscription that somebody works with: its queue, its consumers, and what becomes of deliveries. If that
+ * cannot be made durable, everybody's stream ends, and whoever comes next begins with what is stored.
  */
 export class LiveSubscription {
   readonly config: SubscriptionConfig;
@@ -42,11 +34,8 @@ export class LiveSubscription {
   readonly #queue: WorkQueue;
   readonly #ledger: Ledger;
   readonly #dispatcher: Dispatcher;
-  readonly #write: () => Promise<void> = coalesced(() => this.#writeOnce());
+  readonly #outcomes: Outcomes;
   #reader: LogReader | undefined;
-  /** Answered by consumers since the last write began. */
-  #settled: LoadedWork[] = [];
-  #answers: (() => void)[] = [];
   #failure: { readonly error: unknown } | undefined;
 
   constructor(deps: EventsDeps, subscription: SubscriptionRecord, state: Versioned<StoredState>, selection: Selection) {
@@ -59,7 +48,15 @@ export class LiveSubscription {
     this.#dispatcher = new Dispatcher(this.#queue, {
       clock: deps.clock,
       ackDeadlineMs: config.ackDeadlineMs,
-      onExpired: ({ work }) => this.#tryAgain(work, 0, "not acknowledged in time"),
+      onExpired: ({ work }) => this.#outcomes.tryAgain(work, 0, "not acknowledged in time"),
+    });
+    this.#outcomes = new Outcomes({
+      config,
+      clock: deps.clock,
+      queue: this.#queue,
+      ledger: this.#ledger,
+      onWritten: () => this.#onWritten(),
+      onFailure: (error) => this.#breakDown(error),
     });
   }
 
@@ -100,7 +97,7 @@ export class LiveSubscription {
     if (this.consumers > 0) return;
     this.#stopReading();
     this.#ledger.idleSinceMs = this.#deps.clock.now();
-    void this.#write();
+    void this.#outcomes.write();
   }
 
   /** The consumer says no more. */
@@ -112,16 +109,8 @@ export class LiveSubscription {
   /** What a consumer says about deliveries; `cumulative`: and about all that it was given before the last of them. */
   judge(consumer: Consumer, ackIds: readonly string[], verdict: Verdict, cumulative = false): void {
     this.#dispatcher.expire();
-    const deliveries = consumer.settle(ackIds, cumulative);
-    for (const { work } of deliveries) this.#apply(verdict, work);
-    this.#answers.push(
-      ...deliveries.map(
-        ({ ackId }) =>
-          () =>
-            consumer.settled(ackId),
-      ),
-    );
-    if (deliveries.length > 0) this.#progress();
+    this.#outcomes.judge(consumer, consumer.settle(ackIds, cumulative), verdict);
+    this.#dispatch();
   }
 
   /** Gives deliveries until `deadlineMs` from now. */
@@ -171,6 +160,7 @@ export class LiveSubscription {
   fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = { error };
+    this.#outcomes.stop();
     this.#stopReading();
     this.#dispatcher.close();
     for (const { outbox } of this.#dispatcher.consumers) outbox.fail(error);
@@ -179,7 +169,7 @@ export class LiveSubscription {
   /** Waits until everything that was said is durable. Nobody may use it any more. */
   async close(): Promise<void> {
     this.#stopReading();
-    await this.#write();
+    await this.#outcomes.write();
     this.#dispatcher.close();
   }
 
@@ -193,61 +183,19 @@ export class LiveSubscription {
     this.fail(error);
   }
 
-  #apply(verdict: Verdict, work: LoadedWork): void {
-    if (verdict.kind === "retry") return this.#tryAgain(work, verdict.delayMs, verdict.reason);
-    if (verdict.kind === "park") {
-      work.attempts += 1;
-      this.#ledger.park(work, verdict.reason);
-    }
-    this.#settle(work);
-  }
-
-  /** Another attempt after `delayMs` (unset: the subscription's delay), unless this was the last one. */
-  #tryAgain(work: LoadedWork, delayMs: number | undefined, reason: string): void {
-    if (!this.#countAttempt(work, reason)) return;
-    const nowMs = this.#deps.clock.monotonicMs();
-    work.notBeforeMs = nowMs + (delayMs ?? retryDelayMs(this.config, work.attempts));
-    this.#queue.putBack(work, nowMs);
-  }
-
-  /** Returns whether there may be another attempt; the event is parked otherwise. */
-  #countAttempt(work: LoadedWork, reason: string): boolean {
-    const { maxDeliveryAttempts } = this.config;
-    work.attempts += 1;
-    this.#ledger.touch(work);
-    const isLast = maxDeliveryAttempts > 0 && work.attempts >= maxDeliveryAttempts;
-    if (isLast) {
-      this.#ledger.park(work, reason);
-      this.#settle(work);
-    }
-    void this.#write();
-    return !isLast;
-  }
-
-  #settle(work: LoadedWork): void {
-    this.#ledger.touch(work);
-    this.#queue.settle(work);
-    this.#settled.push(work);
-  }
-
   #giveUp(consumer: Consumer, reason: string): void {
-    for (const { work } of consumer.takeAll()) this.#tryAgain(work, 0, reason);
+    for (const { work } of consumer.takeAll()) this.#outcomes.tryAgain(work, 0, reason);
     this.#dispatch();
   }
 
   #handOver(before: Consumer, after: Consumer): void {
     this.#dispatcher.remove(before);
     for (const { work } of before.takeAll()) {
-      if (!this.#countAttempt(work, "the consumer was lost")) continue;
+      if (!this.#outcomes.countAttempt(work, "the consumer was lost")) continue;
       if (after.hasRoom(work.event)) this.#dispatcher.give(after, work);
       else this.#queue.putBack(work, this.#deps.clock.monotonicMs());
     }
     before.outbox.fail(new StatusError(StatusCode.ABORTED, "another stream took over this consumer"));
-  }
-
-  #progress(): void {
-    void this.#write();
-    this.#dispatch();
   }
 
   #dispatch(): void {
@@ -256,24 +204,11 @@ export class LiveSubscription {
   }
 
   async #durably(): Promise<void> {
-    await this.#write();
+    await this.#outcomes.write();
     this.throwIfFailed();
   }
 
-  /** Never rejects: a failure ends the live subscription. */
-  async #writeOnce(): Promise<void> {
-    if (this.hasFailed) return;
-    const [settled, answers] = [this.#settled, this.#answers];
-    [this.#settled, this.#answers] = [[], []];
-    try {
-      await this.#ledger.write();
-    } catch (error) {
-      return this.#breakDown(error);
-    }
-    if (this.hasFailed) return;
-    const nowMs = this.#deps.clock.monotonicMs();
-    for (const work of settled) this.#queue.release(work, nowMs);
-    for (const answer of answers) answer();
+  #onWritten(): void {
     this.#dispatch();
     if (this.#ledger.owesReplays) this.#reader?.nudge();
   }
@@ -303,11 +238,6 @@ export class LiveSubscription {
     const fields = { subscription: this.config.name, ...skipped };
     this.#deps.logger.warn(fields, "events were removed from the log before they were delivered");
     for (const { outbox } of this.#dispatcher.consumers) outbox.putGap(skipped);
-    this.#progress();
+    void this.#outcomes.write();
   }
-}
-
-/** The delay doubles with each attempt. */
-function retryDelayMs({ minRetryDelayMs, maxRetryDelayMs }: SubscriptionConfig, attempts: number): number {
-  return Math.min(maxRetryDelayMs, minRetryDelayMs * 2 ** (attempts - 1));
 }

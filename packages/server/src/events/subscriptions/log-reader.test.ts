@@ -39,7 +39,7 @@ describe("a subscription", () => {
         { watch: { eventTypes: ["order.*"], streams: ["shop/*"] } },
         stores,
       );
-      await using consumer = await attach(fixture);
+      await using _ = await attach(fixture);
       await publish(fixture, "elsewhere");
       await settled();
     }

@@ -303,7 +303,7 @@ describe("order by key", () => {
     await settled();
     expect(first.waiting + second.waiting).toBe(0);
     first.ack(k1);
-    expect(described(await await Promise.race([first.takeOne(), second.takeOne()]))).toBe("k2#1");
+    expect(described(await Promise.race([first.takeOne(), second.takeOne()]))).toBe("k2#1");
   });
 
   it.each([

@@ -1,5 +1,5 @@
-import type { Duration } from "@millrace/shared-types";
-import { durationOfMs, invalidField, StartPosition, Subscription, WatchRequest } from "@millrace/shared-types";
+import type { Duration, Subscription } from "@millrace/shared-types";
+import { durationOfMs, invalidField, StartPosition, WatchRequest } from "@millrace/shared-types";
 
 import { durationMsOf } from "../watch-plan.js";
 

@@ -21,6 +21,8 @@ export interface SubscriptionRecord {
   /** Random: one that is deleted and made anew under its name is another. */
   readonly id: string;
   readonly config: SubscriptionConfig;
+  /** Of the log in which its position has a meaning. */
+  readonly epoch: string;
 }
 
 /** An event that was given up. Its content stays in the log, for as long as that is retained. */

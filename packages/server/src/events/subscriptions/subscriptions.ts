@@ -37,7 +37,7 @@ export class Subscriptions {
   /**
    * Holds the subscription `name`. When the last one lets go of it, everything it has done is durable.
    *
-   * @throws ServiceError `RESOURCE_NOT_FOUND`; `DRAINING` once the server shuts down
+   * @throws ServiceError `RESOURCE_NOT_FOUND`; `EPOCH_CHANGED` if the log was built anew; `DRAINING` once the server shuts down
    */
   lease(name: string): Promise<Lease> {
     return this.#locks.run(name, async () => {
@@ -89,12 +89,21 @@ export class Subscriptions {
     if (held !== undefined && !held.live.hasFailed) return held;
     await held?.live.close(); // its last write may still be under way
     const { value: subscription } = await loadSubscription(this.#deps.records, name);
+    this.#checkEpoch(subscription);
     const state = await getJson<StoredState>(this.#deps.records, STATES, subscription.id);
     if (state === undefined) throw subscriptionNotFound(name);
     const selection = selectionOf(toWatch(subscription.config), "subscription.watch.", this.#deps.limits);
     const opened = { live: new LiveSubscription(this.#deps, subscription, state, selection), leases: 0 };
     this.#held.set(name, opened);
     return opened;
+  }
+
+  #checkEpoch({ epoch }: SubscriptionRecord): void {
+    if (epoch === this.#deps.feed.epoch) return;
+    const metadata = { epoch: this.#deps.feed.epoch };
+    throw new ServiceError("EPOCH_CHANGED", "the log was built anew; delete the subscription and make it again", {
+      metadata,
+    });
   }
 
   #letGo(name: string, held: Held): Promise<void> {

@@ -3,8 +3,7 @@ import { durationOfMs, timestampOfMs } from "@millrace/shared-types";
 
 import { durationMsOf } from "../events/watch-plan.js";
 import type { Clock } from "../ports/clock.js";
-import type { CallContext } from "../rpc/call-context.js";
-import { DRAIN_NOTICE_MS } from "../rpc/create-server.js";
+import { type CallContext, DRAIN_NOTICE_MS } from "../rpc/call-context.js";
 import { Watchdog } from "../rpc/watchdog.js";
 
 import type { Caller } from "./caller.js";

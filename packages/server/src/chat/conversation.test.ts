@@ -237,6 +237,11 @@ describe("a chat stream that was opened", () => {
       kind: { $case: "draining", value: { grace: { seconds: 0, nanos: 250_000_000 } } },
     });
     expect(seed.received).toEqual([]);
+    const late = fixture.connect("late");
+    await late.joined;
+    late.drain();
+    late.control({ $case: "open", value: {} });
+    await late.untilControl("stream");
   });
 
   it("is told where messages are missing that went while it was slow", async () => {
@@ -334,7 +339,7 @@ describe("what members tell each other", () => {
     await ben.untilControl("joined");
     for (const content of ["1", "2", "3"]) ann.say(content);
     await ben.texts(3);
-    for (const sequence of [2, 1, 3]) ben.control({ $case: "receipt", value: { sequence } });
+    for (const sequence of [2, 3, 1]) ben.control({ $case: "receipt", value: { sequence } });
     expect(await ann.untilControl("receipt")).toEqual({ sequence: 2 });
     await ben.untilRead();
     fixture.clock.advance(1000);

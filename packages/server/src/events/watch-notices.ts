@@ -1,7 +1,6 @@
 import type { StreamControl } from "@millrace/shared-types";
 
-import type { CallContext } from "../rpc/call-context.js";
-import { DRAIN_NOTICE_MS } from "../rpc/create-server.js";
+import { type CallContext, DRAIN_NOTICE_MS } from "../rpc/call-context.js";
 import { Watchdog } from "../rpc/watchdog.js";
 
 import type { EventsDeps } from "./events-deps.js";

@@ -11,6 +11,9 @@ export interface Principal {
   readonly id: string;
 }
 
+/** How long streams that tell their clients of a drain go on after it has begun, in milliseconds. */
+export const DRAIN_NOTICE_MS = 250;
+
 /** What a handler knows about its call, besides its request. */
 export interface CallContext {
   /** Path of the RPC, such as `/streaming.v1.FileService/GetFile`. */
@@ -36,7 +39,7 @@ export interface CallContext {
 
   /**
    * Aborts when the server begins to drain. A stream that has asked for this signal before is not ended
-   * at once like others, but `DRAIN_NOTICE_MS` later: time to tell its client.
+   * at once like others, but {@link DRAIN_NOTICE_MS} later: time to tell its client.
    */
   readonly draining: AbortSignal;
 

@@ -5,6 +5,7 @@ import { type ConnectionInjector, Server, type ServiceDefinition as GrpcServiceD
 
 import { HealthState, healthService } from "../health/health-service.js";
 import type { BoundMethod, BoundService } from "./bind-service.js";
+import { DRAIN_NOTICE_MS } from "./call-context.js";
 import { CallRegistry } from "./call-registry.js";
 import { channelOptions, http2Settings } from "./channel-options.js";
 import { tuneSessions, tuneSettings } from "./http2-tuning.js";
@@ -64,9 +65,6 @@ export async function createServer(options: ServerOptions = {}): Promise<Running
 
 /** How long a drain waits for the last statuses and GOAWAYs to go out, after everything has been told to end. */
 const FLUSH_MS = 1_000;
-
-/** How long streams that tell their clients of a drain go on after it has begun. */
-export const DRAIN_NOTICE_MS = 250;
 
 const NEVER = new AbortController().signal;
 

@@ -115,10 +115,8 @@ describe("Consume", () => {
     records.hold();
     consumer.ack(a);
     await settled();
-    {
-      await using lease = await fixture.deps.subscriptions.lease(NAME);
-      lease.live.fail(new Error("the log is damaged"));
-    }
+    await using lease = await fixture.deps.subscriptions.lease(NAME);
+    lease.live.fail(new Error("the log is damaged"));
     const again = new TestConsumer(fixture, {});
     await settled();
     expect(again.opened).toBeUndefined();

@@ -88,12 +88,22 @@ describe("deliveries", () => {
     expect(other.seen.slice(1)).toEqual(["x#1", "y#1", "z#1"]);
   });
 
-  it("are sent in messages of at most 1 MiB, or of one event", async () => {
+  it("are sent in messages of at most 1 MiB, or of one event, and are given no sooner than they can be sent", async () => {
     await using fixture = await openWithSubscription();
+    await using still = await attach(fixture, { consumerId: "w" });
+    still.pause();
     const payload = new Uint8Array(700 * 1024);
-    await publishTogether(fixture, ...many(3).map(({ id }) => ({ id, payload })));
-    await using consumer = await attach(fixture);
-    await consumer.take(3);
-    expect(consumer.messages).toEqual([1, 1, 1]);
+    await publishTogether(fixture, ...many(4).map(({ id }) => ({ id, payload })));
+    await settled();
+    expect(still.seen).toEqual(["e0#1"]);
+    await using other = await attach(fixture, { maxInFlight: 3 });
+    await other.take(3);
+    expect(other.messages).toEqual([1, 1, 1]);
+    other.abort();
+    still.resume();
+    await still.take(4);
+    await using next = await attach(fixture, { consumerId: "w" });
+    await next.take(4);
+    expect(next.messages).toEqual([1, 1, 1, 1]);
   });
 });

@@ -24,8 +24,9 @@ const WATCH_PATH = "/streaming.v1.StreamingService/WatchEvents";
 /** What the server lets one connection have by default. */
 const CALLS_PER_CONNECTION = 100;
 
-/** Deliveries that are under way at most, and events of one publication. */
-const WINDOW_DELIVERIES = 100_000;
+/** What is under way at most, so that the server never waits for the publisher, and events of one publication. */
+const WINDOW_DELIVERIES = 200_000;
+const WINDOW_PUBLICATIONS = 16;
 const PUBLISH_EVENTS = 20;
 
 /** Between two publications at half load, in milliseconds. */
@@ -82,11 +83,14 @@ class Watchers implements Disposable {
 async function saturate(events: EventService, watchers: Watchers, count: number, ms: number): Promise<number> {
   const before = watchers.messages;
   const endsAt = performance.now() + ms;
+  const publications = new Set<Promise<unknown>>();
   let due = before;
   while (performance.now() < endsAt) {
-    if (due - watchers.messages < WINDOW_DELIVERIES) {
+    if (due - watchers.messages < WINDOW_DELIVERIES && publications.size < WINDOW_PUBLICATIONS) {
       due += PUBLISH_EVENTS * count;
-      await events.publish({ events: eventsToPublish(PUBLISH_EVENTS) });
+      const publication = events.publish({ events: eventsToPublish(PUBLISH_EVENTS) });
+      publications.add(publication);
+      void publication.then(() => publications.delete(publication));
     } else await nextTurn();
   }
   const delivered = watchers.messages - before;

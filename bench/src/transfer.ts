@@ -1,15 +1,14 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
+import { median } from "./statistics.js";
 import { TRANSFER_CONTENDERS } from "./transfer-contenders.js";
 import type { TransferTask } from "./transfer-process.js";
+import { writeResults } from "./write-results.js";
 
 const PROCESS = fileURLToPath(new URL("transfer-process.js", import.meta.url));
-const RESULTS = fileURLToPath(new URL("../results", import.meta.url));
 const MIB = 1024 * 1024;
 
 const { values } = parseArgs({
@@ -67,10 +66,6 @@ class Pair {
   }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-}
-
 /** All contenders take turns, in processes that start anew each round; figures are medians, ratios medians of each round's. */
 async function measure(task: TransferTask): Promise<ReadonlyMap<string, readonly number[]>> {
   const rates = new Map(Object.keys(TRANSFER_CONTENDERS).map((name) => [name, [] as number[]]));
@@ -104,8 +99,4 @@ for (const { title, task, targets } of TASKS) {
   console.table(rows);
   results.push({ title, rows, rates: Object.fromEntries(rates) });
 }
-mkdirSync(RESULTS, { recursive: true });
-writeFileSync(
-  join(RESULTS, "transfer.json"),
-  JSON.stringify({ date: new Date(), node: process.version, results }, null, 2),
-);
+writeResults("transfer", { results });

@@ -115,6 +115,8 @@ export const ErrorReason = {
    * consumer policy allows. metadata: resume_token.
    */
   SLOW_CONSUMER: 43,
+  /** CONSUMER_REPLACED - ABORTED. Another stream attached to the subscription with this consumer_id. */
+  CONSUMER_REPLACED: 45,
   /**
    * DRAINING - UNAVAILABLE with RetryInfo. The server is draining; reconnect.
    * metadata: resume_token where the stream has one.
@@ -170,6 +172,7 @@ export namespace ErrorReason {
   export type FUTURE_POSITION = typeof ErrorReason.FUTURE_POSITION;
   export type EPOCH_CHANGED = typeof ErrorReason.EPOCH_CHANGED;
   export type SLOW_CONSUMER = typeof ErrorReason.SLOW_CONSUMER;
+  export type CONSUMER_REPLACED = typeof ErrorReason.CONSUMER_REPLACED;
   export type DRAINING = typeof ErrorReason.DRAINING;
   export type BACKEND_UNAVAILABLE = typeof ErrorReason.BACKEND_UNAVAILABLE;
   export type STREAM_IDLE = typeof ErrorReason.STREAM_IDLE;
@@ -258,6 +261,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 43:
     case "ERROR_REASON_SLOW_CONSUMER":
       return ErrorReason.SLOW_CONSUMER;
+    case 45:
+    case "ERROR_REASON_CONSUMER_REPLACED":
+      return ErrorReason.CONSUMER_REPLACED;
     case 60:
     case "ERROR_REASON_DRAINING":
       return ErrorReason.DRAINING;
@@ -334,6 +340,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_EPOCH_CHANGED";
     case ErrorReason.SLOW_CONSUMER:
       return "ERROR_REASON_SLOW_CONSUMER";
+    case ErrorReason.CONSUMER_REPLACED:
+      return "ERROR_REASON_CONSUMER_REPLACED";
     case ErrorReason.DRAINING:
       return "ERROR_REASON_DRAINING";
     case ErrorReason.BACKEND_UNAVAILABLE:

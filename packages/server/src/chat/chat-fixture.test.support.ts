@@ -343,6 +343,16 @@ export async function eventOf(
   return events.find((event) => event.revision === revision);
 }
 
+/** What a client got, in short. */
+export function heard({ received }: TestMember): (string | undefined)[] {
+  return received.map(({ content, control }) => control?.kind?.$case ?? content);
+}
+
+/** Whether it is a message, and not one about the stream. */
+export function isText({ control }: ChatMessage): boolean {
+  return control === undefined;
+}
+
 /** What a ChatError says. */
 export function reasonOf({ status }: { readonly status: Status | undefined }): string | undefined {
   return decodeStatusDetails(encodeMessage(Status, status ?? Status.fromPartial({}))).reason;

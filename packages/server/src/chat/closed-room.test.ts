@@ -2,7 +2,9 @@ import { describe, expect, it } from "@jest/globals";
 import { ListMessagesRequest } from "@millrace/shared-types";
 
 import { MemoryEventLog } from "../adapters/memory/memory-event-log.js";
+import { openEventFeed } from "../events/event-feed.js";
 import { logWith } from "../events/events-fixture.test.support.js";
+import { positionsOf } from "../events/feed-fixture.test.support.js";
 
 import { contextOf, openChatFixture, reasonOf, sendAs } from "./chat-fixture.test.support.js";
 import { deleteRoom } from "./delete-room.js";
@@ -96,6 +98,32 @@ describe("a closed room", () => {
     await ben.ended;
     for (const { received } of [ben, seed])
       expect(received.some(({ content }) => content === "he is gone")).toBe(false);
+  });
+
+  it("sends nothing any more to one who is removed, not even what was being read for him", async () => {
+    const memory = new MemoryEventLog();
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { promise: reading, resolve: onRead } = Promise.withResolvers<void>();
+    const eventLog = logWith(memory, {
+      read: async (options) => {
+        const result = await memory.read(options);
+        if (result.events.length > 1) onRead();
+        if (result.events.length > 1) await released;
+        return result;
+      },
+    });
+    const feed = await openEventFeed({ log: eventLog, positions: positionsOf(memory), tailBytes: 1 });
+    await using fixture = await openChatFixture({ eventLog, feed });
+    await create(fixture, "ann", { roomId: "x", memberIds: ["ben"] });
+    for (const content of ["one", "two", "three"]) await sendAs(fixture, "ann", { roomId: "x", content });
+    const ben = fixture.open("ben", { noDefaultRoom: true });
+    ben.control({ $case: "join", value: { afterSequence: 0 } }, "x");
+    await reading;
+    await change(fixture, "ann", { roomId: "x", remove: ["ben"] });
+    release();
+    ben.halfClose();
+    await ben.ended;
+    expect(ben.received.map(({ content, control }) => control?.kind?.$case ?? content)).toEqual(["joined", "error"]);
   });
 
   it("keeps its list of members to itself if it is open", async () => {

@@ -20,11 +20,12 @@ function problemOf({ put, deleteKey, ifVersion = 0 }: RowMutation): string | und
   if (key === undefined || (put !== undefined && deleteKey !== undefined)) return "it is not one put or delete";
   const keyBytes = key.length > MAX_KEY_BYTES ? key.length : Buffer.byteLength(key);
   if (keyBytes < 1 || keyBytes > MAX_KEY_BYTES || !key.isWellFormed()) return "its key is not 1 to 1024 bytes of UTF-8";
-  if (put?.id !== undefined && !isId(put.id)) return `${put.id} is no id`;
+  if (put?.id !== undefined && !isRowId(put.id)) return `${put.id} is no id`;
   if (!Number.isSafeInteger(ifVersion) || ifVersion < 0) return `${String(ifVersion)} is no version`;
   return undefined;
 }
 
-function isId(text: string): boolean {
+/** Whether a row can have this id. */
+export function isRowId(text: string): boolean {
   return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= MAX_ID;
 }

@@ -100,7 +100,7 @@ function mutationOf(collection: string, { state }: Model, step: MutationStep): R
   const { key, data, id, expects, skipEqual } = step;
   const actual = state.get(key)?.version ?? 0;
   const versions = { any: undefined, none: 0, actual, other: actual + 1 };
-  const ifVersion = versions[expects as keyof typeof versions];
+  const ifVersion = versions[expects];
   const rest = { collection, ...(ifVersion !== undefined && { ifVersion }) };
   if (data === undefined) return { ...rest, deleteKey: key };
   return { ...rest, skipEqual, put: { key, head: bytes("h"), data: bytes(data), ...(id !== undefined && { id }) } };

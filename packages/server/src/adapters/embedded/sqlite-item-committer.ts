@@ -4,7 +4,8 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { CollectionEntry, ItemCollections } from "./sqlite-item-collections.js";
 import type { PackedCommit, PackedMutation, PackedOutcome, PackedResult } from "./sqlite-item-commits.js";
 import type { ItemLedger } from "./sqlite-item-ledger.js";
-import { DamagedRow, RecordCollector, type RowRecord } from "./sqlite-item-record.js";
+import { type RowRecord } from "./sqlite-item-record.js";
+import { DamagedRow, RecordCollector } from "./sqlite-item-record-collector.js";
 
 /** What `current` says of a key. */
 interface CurrentRow {

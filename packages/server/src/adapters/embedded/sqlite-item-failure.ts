@@ -3,7 +3,7 @@ import { SnapshotExpired } from "../../ports/item-store.js";
 
 import { failureOf } from "./sqlite-event-failure.js";
 import type { ItemFailure } from "./sqlite-item-protocol.js";
-import { DamagedRow } from "./sqlite-item-record.js";
+import { DamagedRow } from "./sqlite-item-record-collector.js";
 
 /** The failure that an exception means. */
 export function itemFailureOf(error: unknown): ItemFailure {

@@ -1,5 +1,6 @@
 /** How rows are found in the database of a SqliteItemStore. Imports only node: modules and what does so too. */
-import { DamagedRow, RECORD_BYTES, type RecordCollector, type RowRecord } from "./sqlite-item-record.js";
+import { RECORD_BYTES, type RowRecord } from "./sqlite-item-record.js";
+import { DamagedRow, type RecordCollector } from "./sqlite-item-record-collector.js";
 
 /** A row as statements with these {@link columns} give it. Whether it has the key by which it was found comes second. */
 export type FoundRow = readonly [

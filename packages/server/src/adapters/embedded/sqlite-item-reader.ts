@@ -6,7 +6,7 @@ import { type ChangeScan, type CollectionSize, type RowScan, SnapshotExpired } f
 import { addFound, columns, type FoundRow, joined, scanSql } from "./sqlite-item-found.js";
 import { keyAfter, keyRangeOf } from "./sqlite-item-key-range.js";
 import type { ItemReadRequest, ItemReadResults } from "./sqlite-item-protocol.js";
-import { RecordCollector } from "./sqlite-item-record.js";
+import { RecordCollector } from "./sqlite-item-record-collector.js";
 import { RowRun } from "./sqlite-item-run.js";
 
 /** Collections that are looked at at a time. */

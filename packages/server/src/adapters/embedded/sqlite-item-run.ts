@@ -1,6 +1,7 @@
 /** What a read of a SqliteItemStore has found. Imports only node: modules and what does so too. */
 import { addFound, type FoundRow } from "./sqlite-item-found.js";
-import { DamagedRow, RecordCollector, type RowRecord } from "./sqlite-item-record.js";
+import { type RowRecord } from "./sqlite-item-record.js";
+import { DamagedRow, RecordCollector } from "./sqlite-item-record-collector.js";
 
 /** What one read returns, at most: bounds how long others wait. */
 const MAX_ROWS = 5_000;

@@ -13,7 +13,7 @@ import type {
   RowPage,
   RowScan,
 } from "../../ports/item-store.js";
-import { checkMutations } from "../../ports/item-store-checks.js";
+import { checkMutations, isRowId } from "../../ports/item-store-checks.js";
 
 import { BatchQueue } from "./sqlite-batch-queue.js";
 import { type ItemCommit, packCommits, packedBytes, unpackResults } from "./sqlite-item-commits.js";
@@ -100,6 +100,7 @@ export class SqliteItemStore implements ItemStore {
     row: { readonly key: string } | { readonly id: string },
     snapshot?: number,
   ): Promise<Row | undefined> {
+    if ("id" in row && !isRowId(row.id)) return undefined;
     const at = snapshot === undefined ? {} : { snapshot };
     const { records } = await this.#ask<"get">({ kind: "get", collection, row, ...at });
     return readRows(records)[0];

@@ -309,6 +309,8 @@ describe("Consume", () => {
       $case: "heartbeat",
       value: { sequence: 1, interval: { seconds: 5, nanos: 0 } },
     });
+    await settled();
+    expect(consumer.controls).toBe(0);
   });
 
   it("leaves no timer when it ends", async () => {

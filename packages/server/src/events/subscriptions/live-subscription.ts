@@ -1,5 +1,5 @@
 import type { SubscriptionStats } from "@millrace/shared-types";
-import { StatusCode } from "@millrace/shared-types";
+import { StatusCode, ServiceError } from "@millrace/shared-types";
 
 import type { Versioned } from "../../records/json-records.js";
 import { StatusError } from "../../rpc/status-error.js";
@@ -195,7 +195,7 @@ export class LiveSubscription {
       if (after.hasRoom(work.event)) this.#dispatcher.give(after, work);
       else this.#queue.putBack(work, this.#deps.clock.monotonicMs());
     }
-    before.outbox.fail(new StatusError(StatusCode.ABORTED, "another stream took over this consumer"));
+    before.outbox.fail(new ServiceError("CONSUMER_REPLACED", "another stream took over this consumer"));
   }
 
   #dispatch(): void {

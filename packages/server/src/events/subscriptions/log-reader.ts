@@ -35,7 +35,7 @@ export interface LogReaderOptions {
 
 /**
  * Fills the queue of a subscription while it has consumers: first with what was left undone, then with
- * what is asked back, then with the log. Beyond the bounds above, plus one append, it waits.
+ * what is asked back, then with the log. Once a bound above is reached it waits; one read may go beyond it.
  */
 export class LogReader {
   readonly #options: LogReaderOptions;
@@ -135,6 +135,7 @@ export class LogReader {
       if (this.#isStopped) return;
       const found = new Map(events.map((event) => [event.log.sequence, event]));
       const gone: Work[] = [];
+      // `caughtUp`: a log that ends before the event has lost it.
       for (const work of near.filter(({ sequence }) => caughtUp || sequence <= position)) {
         const event = found.get(work.sequence);
         if (event === undefined) gone.push(work);

@@ -76,7 +76,7 @@ describe("the table of reasons", () => {
   test("calls retryable only reasons whose code leaves room for a later success", () => {
     const retryable = Object.values(tableReasons()).filter((rule) => rule.retryable);
     expect(new Set(retryable.map(({ code }) => code))).toEqual(
-      new Set(["UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED"]),
+      new Set(["UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "RESOURCE_EXHAUSTED"]),
     );
   });
 });

@@ -65,7 +65,7 @@ export interface ChatApi {
 export interface ChatRoomsApi {
   /** @throws {StreamingError} ALREADY_EXISTS if there is one of that name */
   create(spec: ChatRoomSpec, options?: CallOptions): Promise<ChatRoomInfo>;
-  /** @throws {StreamingError} NOT_FOUND if there is none; PERMISSION_DENIED if the user may not join it */
+  /** @throws {StreamingError} NOT_FOUND if there is none, or the user may not join it */
   get(room: string, options?: CallOptions): Promise<ChatRoomInfo>;
   /** The rooms that the user may join, fetched page by page as the loop goes on. */
   list(options?: ListChatRoomsOptions): AsyncIterable<ChatRoomInfo>;

@@ -104,7 +104,7 @@ export interface ReadOptions {
   readonly streams?: readonly string[];
   /**
    * Only the newest event (of any type, not after `until`, which is then needed) of each key of a stream, unless
-   * it is a tombstone; events without a key are left out. Default false.
+   * it is a tombstone; events without a key are left out. Forwards only. Default false.
    */
   readonly newestOfKey?: boolean;
   /**
@@ -186,6 +186,7 @@ export interface EventLog extends AsyncDisposable {
    * Reads a run of events. Looks at a bounded number of them at a time, so that it may return fewer than there
    * are, or none: go on from `scannedTo`.
    *
+   * @throws {RangeError} if the newest events of keys are asked for backwards
    * @throws {PositionCompacted} if events after `after` were trimmed (and other streams than `$…` are asked for)
    * @throws ServiceError `CORRUPT_DATA` if the next event is not as it was stored; those behind it can be read
    */

@@ -14,7 +14,7 @@ import type {
   Retention,
   StreamRange,
 } from "../../ports/event-log.js";
-import { checkAppend } from "../../ports/event-log-append.js";
+import { checkAppend, checkRead } from "../../ports/event-log-checks.js";
 
 import { AppendQueue, type StoredAppend } from "./sqlite-event-append-queue.js";
 import { packAppends } from "./sqlite-event-appends.js";
@@ -98,6 +98,7 @@ export class SqliteEventLog implements EventLog {
   }
 
   async read(options: ReadOptions): Promise<ReadResult> {
+    checkRead(options);
     const { records, ...rest } = await this.#ask<"read">({ kind: "read", options });
     return { events: readRecords(records), ...rest };
   }

@@ -84,7 +84,7 @@ export function openForWriting(path: string, maxPages: number | undefined): Data
   database.exec(
     `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
   );
-  database.exec(`PRAGMA cache_size = -65536; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
+  database.exec(`PRAGMA cache_size = -32768; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
   database.exec("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
   if (maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${maxPages}`);
   const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };

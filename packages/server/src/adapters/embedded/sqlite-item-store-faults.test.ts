@@ -210,7 +210,7 @@ describe("a database in which a bit has changed", () => {
       { numRuns: 20 },
     );
     expect(refused).toBeGreaterThan(0);
-  }, 60_000);
+  }, 120_000);
 
   it("gives out what comes before the damage, then says where that is, and goes on behind it", async () => {
     await using folder = await openTemporaryFolder();

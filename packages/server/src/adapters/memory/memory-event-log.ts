@@ -19,7 +19,7 @@ import type {
   StreamRange,
 } from "../../ports/event-log.js";
 import { EventIdConflict, PositionCompacted, RevisionMismatch } from "../../ports/event-log.js";
-import { checkAppend } from "../../ports/event-log-append.js";
+import { checkAppend, checkRead } from "../../ports/event-log-checks.js";
 import { eventMatcher, isSystemStream, readsSystemOnly } from "../../ports/event-log-patterns.js";
 
 import { firstIndex, MemoryStream } from "./memory-event-stream.js";
@@ -62,6 +62,7 @@ export class MemoryEventLog implements EventLog {
 
   async read(options: ReadOptions): Promise<ReadResult> {
     this.#checkOpen();
+    checkRead(options);
     const { after, until = this.#lastSequence, backwards = false } = options;
     if (after < this.#firstSequence - 1 && !readsSystemOnly(options)) {
       throw new PositionCompacted(after, this.#firstSequence);

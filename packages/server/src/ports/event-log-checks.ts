@@ -1,4 +1,4 @@
-import type { Append } from "./event-log.js";
+import type { Append, ReadOptions } from "./event-log.js";
 
 /**
  * Checks what an append must have, so that a mistake of a caller does not look like one of the store.
@@ -13,4 +13,13 @@ export function checkAppend({ stream, expectedRevision = 0, events }: Append): v
   if (new Set(events.map(({ id }) => id)).size < events.length) {
     throw new RangeError(`an append to stream "${stream}" has two events with the same id`);
   }
+}
+
+/**
+ * Checks what a read asks for: going backwards moves `until`, on which it depends what the newest event of a key is.
+ *
+ * @throws {RangeError}
+ */
+export function checkRead({ backwards = false, newestOfKey = false }: ReadOptions): void {
+  if (backwards && newestOfKey) throw new RangeError("the newest events of keys are read forwards only");
 }

@@ -118,7 +118,7 @@ export function itReads(current: () => EventLog, makePlace: () => Promise<EventL
           }
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 12 },
     );
   });
 

@@ -23,10 +23,10 @@ type MutationStep = typeof anyMutation extends fc.Arbitrary<infer Step> ? Step :
 const anyCommit = fc.record({
   kind: fc.constant("commit" as const),
   atomic: fc.boolean(),
-  mutations: fc.array(anyMutation, { minLength: 1, maxLength: 5 }),
+  mutations: fc.array(anyMutation, { minLength: 1, maxLength: 5, size: "max" }),
 });
 const anyStep = fc.oneof(
-  { weight: 12, arbitrary: anyCommit },
+  { weight: 20, arbitrary: anyCommit },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("vacuum" as const), ageMs: fc.constantFrom(0, 1500, 4000) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("drop" as const) }) },
 );
@@ -217,17 +217,21 @@ export function describeItemModel(name: string, makePlace: () => Promise<ItemSto
     async function checkSnapshots(collection: string, model: Model, scan: Partial<RowScan>, maxRows: number) {
       for (const [index, { version: snapshot, state }] of model.history.entries()) {
         try {
-          const rows = await scanPages(store, { ...scan, collection, snapshot }, maxRows);
-          expect(rows.map(({ key }) => key)).toEqual(keysIn(state, scan));
-          for (const [key, row] of state) {
-            const expected = { key, id: row.id, version: row.version, data: bytes(row.data), deleted: false };
-            expect(await store.get(collection, { key }, snapshot)).toMatchObject(expected);
-            expect(await store.get(collection, { id: row.id }, snapshot)).toMatchObject(expected);
+          for (const options of [{}, { descending: true }, scan]) {
+            const rows = await scanPages(store, { ...options, collection, snapshot }, maxRows);
+            expect(rows.map(({ key }) => key)).toEqual(keysIn(state, options));
           }
+          await Promise.all([...state].map((row) => checkRow(collection, snapshot, row)));
         } catch (error) {
           if (!(error instanceof SnapshotExpired) || isKept(model, index)) throw error;
         }
       }
+    }
+
+    async function checkRow(collection: string, snapshot: number, [key, row]: readonly [string, ModelRow]) {
+      const expected = { key, id: row.id, version: row.version, data: bytes(row.data), deleted: false };
+      const found = [store.get(collection, { key }, snapshot), store.get(collection, { id: row.id }, snapshot)];
+      expect(await Promise.all(found)).toMatchObject([expected, expected]);
     }
 
     async function checkReplicas(collection: string, model: Model) {
@@ -245,7 +249,7 @@ export function describeItemModel(name: string, makePlace: () => Promise<ItemSto
       const seed = randomInt(2 ** 31);
       process.stdout.write(`item-store-model.contract.ts (${name}): seed ${String(seed)}\n`);
       const property = fc.asyncProperty(
-        fc.array(anyStep, { maxLength: 14 }),
+        fc.array(anyStep, { minLength: 3, maxLength: 14, size: "max" }),
         anyScan,
         fc.integer({ min: 1, max: 4 }),
         async (steps, scan, maxRows) => {
@@ -259,7 +263,7 @@ export function describeItemModel(name: string, makePlace: () => Promise<ItemSto
           expect({ rows, dataBytes }).toEqual({ rows: model.state.size, dataBytes: expectedBytes });
         },
       );
-      await fc.assert(property, { seed, numRuns: 80 });
+      await fc.assert(property, { seed, numRuns: 60 });
     }, 60_000);
   });
 }

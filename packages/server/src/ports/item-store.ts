@@ -145,6 +145,7 @@ export interface ItemStore extends AsyncDisposable {
    *
    * @param options.atomic all or none; otherwise each succeeds or fails by itself
    * @throws ServiceError `QUOTA_EXCEEDED` if the disk is full, `BACKEND_UNAVAILABLE` if the store cannot write
+   * @throws {TypeError} if a key, an id or a version is none, see `checkMutations`: nothing is written then
    */
   commit(mutations: readonly RowMutation[], options: { readonly atomic: boolean }): Promise<CommitResult>;
 
@@ -169,12 +170,16 @@ export interface ItemStore extends AsyncDisposable {
   /** Newest version of the store; a snapshot. */
   version(): Promise<number>;
 
-  /** Removes all rows of a collection with their versions; snapshots do not see them any more. A bounded number at a time: call it until it returns 0. */
+  /**
+   * Removes all rows of a collection with their versions: at once for all who read, snapshots too. What they take is
+   * freed a bounded number at a time: call it until it returns 0. What is left then, `vacuum` frees.
+   */
   drop(collection: string): Promise<number>;
 
   /**
    * Removes versions that were replaced before `beforeMs`, and tombstones of `collection`s that were made before
-   * `tombstonesBeforeMs(collection)` (default: the same moment). A bounded number at a time: call it until it returns 0.
+   * `tombstonesBeforeMs(collection)` (default: the same moment), and what is left of dropped collections. A bounded
+   * number at a time: call it until it returns 0.
    */
   vacuum(beforeMs: number, tombstonesBeforeMs?: (collection: string) => number): Promise<number>;
 

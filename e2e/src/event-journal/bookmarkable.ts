@@ -1,18 +1,21 @@
 import {
   type EventJournal,
+  indexAfter,
   type JournalEvent,
   nameOf,
   sequenceOf,
+  wantedOf,
   type WatchJournal,
   type WatchSession,
 } from "./event-journal.js";
 
 /** A bookmark tells the truth: what was wanted up to it came before it, and nothing up to it comes later. */
-export function* bookmarkable({ stored, watches }: EventJournal): Generator<string> {
-  for (const watch of watches) {
+export function* bookmarkable(journal: EventJournal): Generator<string> {
+  for (const watch of journal.watches) {
+    const wanted = wantedOf(journal, watch);
     for (const session of watch.sessions) {
       yield* laterThanBookmark(watch, session);
-      yield* missingBefore(watch, session, stored);
+      yield* missingBefore(watch.name, session, wanted);
     }
   }
 }
@@ -30,18 +33,17 @@ function* laterThanBookmark({ name }: WatchJournal, { records }: WatchSession): 
 }
 
 function* missingBefore(
-  { name, wants }: WatchJournal,
+  name: string,
   { records, after }: WatchSession,
-  stored: readonly JournalEvent[],
+  wanted: readonly JournalEvent[],
 ): Generator<string> {
-  const due = stored.filter((event) => event.sequence > after && wants(event));
   const handed = new Set<number>();
-  let checked = 0;
+  let checked = indexAfter(wanted, after);
   for (const record of records) {
     if (record.kind === "event") handed.add(record.event.sequence);
-    for (; record.kind === "bookmark" && due[checked] !== undefined; checked++) {
-      const event = due[checked] as JournalEvent;
-      if (event.sequence > record.sequence) break;
+    for (; record.kind === "bookmark"; checked++) {
+      const event = wanted[checked];
+      if (event === undefined || event.sequence > record.sequence) break;
       if (!handed.has(event.sequence))
         yield `${name}: the bookmark ${String(record.sequence)} comes before ${nameOf(event)}`;
     }

@@ -50,6 +50,22 @@ export interface EventJournal {
 /** Looks for what a journal must not hold. Each violation is a sentence. */
 export type Validator = (journal: EventJournal) => Iterable<string>;
 
+/** Events of the log that a watcher wants, in its order. */
+export function wantedOf({ stored }: EventJournal, { wants }: WatchJournal): readonly JournalEvent[] {
+  return stored.filter(wants);
+}
+
+/** Where the events after a sequence begin. */
+export function indexAfter(events: readonly JournalEvent[], sequence: number): number {
+  let [low, high] = [0, events.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((events[middle]?.sequence ?? 0) > sequence) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 export function eventsOf({ records }: WatchSession): JournalEvent[] {
   return records.flatMap((record) => (record.kind === "event" ? [record.event] : []));
 }

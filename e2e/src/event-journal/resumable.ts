@@ -1,18 +1,21 @@
 import {
   type EventJournal,
   eventsOf,
+  indexAfter,
   type JournalEvent,
   nameOf,
   sequenceOf,
+  wantedOf,
   type WatchJournal,
   type WatchSession,
 } from "./event-journal.js";
 
 /** A session begins with the first event that it wants behind its start; a token stands for the record that carried it. */
-export function* resumable({ stored, watches }: EventJournal): Generator<string> {
-  for (const watch of watches) {
+export function* resumable(journal: EventJournal): Generator<string> {
+  for (const watch of journal.watches) {
     yield* foreignTokens(watch);
-    for (const session of watch.sessions) yield* wrongStart(watch, session, stored);
+    const wanted = wantedOf(journal, watch);
+    for (const session of watch.sessions) yield* wrongStart(watch.name, session, wanted);
   }
 }
 
@@ -25,14 +28,10 @@ function* foreignTokens({ name, sessions }: WatchJournal): Generator<string> {
   }
 }
 
-function* wrongStart(
-  { name, wants }: WatchJournal,
-  session: WatchSession,
-  stored: readonly JournalEvent[],
-): Generator<string> {
+function* wrongStart(name: string, session: WatchSession, wanted: readonly JournalEvent[]): Generator<string> {
   const [first] = eventsOf(session);
   if (session.start === "live" || first === undefined) return;
-  const due = stored.find((event) => event.sequence > session.after && wants(event));
+  const due = wanted[indexAfter(wanted, session.after)];
   if (first.sequence !== due?.sequence)
     yield `${name}: a session behind ${String(session.after)} began with ${nameOf(first)}, not with ${due ? nameOf(due) : "nothing"}`;
 }

@@ -11,6 +11,10 @@ export interface EventReport {
   /** Events handed to watchers, over all of them. */
   readonly delivered: number;
   readonly bookmarks: number;
+  /** What the validators of that found. */
+  readonly lost: number;
+  readonly duplicates: number;
+  readonly reorderings: number;
   /** Sessions of all watchers, and streams that were opened for them. */
   readonly sessions: number;
   readonly watchAttempts: number;
@@ -20,15 +24,19 @@ export interface EventReport {
 export function eventReport({ journal, duplicateAcknowledgements, watchAttempts }: TrafficReport): EventReport {
   const sessions = journal.watches.flatMap((watch) => watch.sessions);
   const records = sessions.flatMap((session) => session.records);
+  const validators = validateJournal(journal);
   return {
     acknowledged: journal.acknowledged.length,
     stored: journal.stored.length,
     duplicateAcknowledgements,
     delivered: journal.watches.reduce((sum, watch) => sum + handedTo(watch).length, 0),
     bookmarks: records.filter(({ kind }) => kind === "bookmark").length,
+    lost: validators.reliable.violations,
+    duplicates: validators.unique.violations,
+    reorderings: validators.ordered.violations,
     sessions: sessions.length,
     watchAttempts,
-    validators: validateJournal(journal),
+    validators,
   };
 }
 

@@ -14,7 +14,7 @@ import { orderIn } from "./draft-event.js";
 import type { RunningWatcher } from "./run-watcher.js";
 import { sessionAfter, WatchLog } from "./watch-log.js";
 
-const RECONNECT_MS = 50;
+const RECONNECT_MS = 100;
 
 /** What a watcher of the wire asks for. */
 export type WirePlan = Pick<WatchJournal, "name" | "wants"> & { readonly filter: string };

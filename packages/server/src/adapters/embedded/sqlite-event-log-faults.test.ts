@@ -13,7 +13,7 @@ import type { LogEvent } from "../../ports/event-log.js";
 import { ALL, draft, idsOf, readAll } from "../../ports/event-log-drafts.contract.js";
 
 import { SqliteEventLog } from "./sqlite-event-log.js";
-import { SOURCE_IMPORTS } from "./sqlite-event-thread.js";
+import { SOURCE_IMPORTS } from "./sqlite-thread.js";
 import { openTemporaryFolder } from "./temporary-folder.js";
 
 const MODULE = new URL("./sqlite-event-log.ts", import.meta.url).href;

@@ -18,8 +18,9 @@ import { checkAppend, checkRead } from "../../ports/event-log-checks.js";
 
 import { AppendQueue, type StoredAppend } from "./sqlite-event-append-queue.js";
 import { packAppends } from "./sqlite-event-appends.js";
-import { logUnavailable } from "./sqlite-event-errors.js";
+import { eventErrorOf, logUnavailable } from "./sqlite-event-errors.js";
 import type {
+  EventFailure,
   EventLogState,
   EventWorkerData,
   ReadRequest,
@@ -28,7 +29,7 @@ import type {
   WriteResults,
 } from "./sqlite-event-protocol.js";
 import { readRecords } from "./sqlite-event-record.js";
-import { EventThread } from "./sqlite-event-thread.js";
+import { SqliteThread } from "./sqlite-thread.js";
 
 export interface SqliteEventLogOptions {
   /** Says when events are stored. Default: the machine's. */
@@ -37,8 +38,11 @@ export interface SqliteEventLogOptions {
   readonly maxPages?: number;
 }
 
-type Writer = EventThread<WriteRequest, WriteResults>;
-type Reader = EventThread<ReadRequest, ReadResults>;
+/** What callers are told about failures in the threads. */
+const ERRORS = { errorOf: eventErrorOf, unavailable: logUnavailable };
+
+type Writer = SqliteThread<WriteRequest, WriteResults, EventFailure>;
+type Reader = SqliteThread<ReadRequest, ReadResults, EventFailure>;
 
 /**
  * Events in a SQLite database (write-ahead log, `synchronous=FULL`). One thread writes: all appends that
@@ -87,7 +91,11 @@ export class SqliteEventLog implements EventLog {
   ): Promise<SqliteEventLog> {
     await (await open(path, "a", 0o600)).close(); // SQLite gives its other files the same mode
     const workerData = { path, ...(maxPages !== undefined && { maxPages }) };
-    const started = await EventThread.start<WriteRequest, WriteResults>("sqlite-event-writer-worker", workerData);
+    const started = await SqliteThread.start<WriteRequest, WriteResults, EventFailure>({
+      ...ERRORS,
+      worker: "sqlite-event-writer-worker",
+      workerData,
+    });
     return new SqliteEventLog(started.thread, started.ready as EventLogState, workerData, clock);
   }
 
@@ -192,7 +200,11 @@ export class SqliteEventLog implements EventLog {
 
 async function startReader(workerData: EventWorkerData): Promise<Reader> {
   try {
-    const started = await EventThread.start<ReadRequest, ReadResults>("sqlite-event-reader-worker", workerData);
+    const started = await SqliteThread.start<ReadRequest, ReadResults, EventFailure>({
+      ...ERRORS,
+      worker: "sqlite-event-reader-worker",
+      workerData,
+    });
     return started.thread;
   } catch (error) {
     throw logUnavailable(error);

@@ -1,5 +1,7 @@
 import type { ReadOptions, Retention } from "../../ports/event-log.js";
 
+import type { Answer } from "./sqlite-thread.js";
+
 /** What the log asks its writing thread. */
 export type WriteRequest =
   /** Appends of one turn of the event loop, as packAppends makes it. Answered by an outcome for each. */
@@ -64,17 +66,8 @@ export interface ReadResults {
   readonly close: undefined;
 }
 
-/** A request on its way. */
-export interface Numbered<Request> {
-  readonly id: number;
-  readonly request: Request;
-}
-
-export interface Answer {
-  readonly id: number;
-  readonly result?: unknown;
-  readonly failure?: EventFailure;
-}
+/** What answers a request. */
+export type EventAnswer = Answer<EventFailure>;
 
 /** What both workers are started with. */
 export interface EventWorkerData {

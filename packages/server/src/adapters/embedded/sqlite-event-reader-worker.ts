@@ -3,7 +3,8 @@ import { parentPort, workerData } from "node:worker_threads";
 
 import { openForReading } from "./sqlite-event-database.js";
 import { failureOf } from "./sqlite-event-failure.js";
-import type { Answer, EventWorkerData, Numbered, ReadRequest, ReadResults } from "./sqlite-event-protocol.js";
+import type { EventAnswer, EventWorkerData, ReadRequest, ReadResults } from "./sqlite-event-protocol.js";
+import type { Numbered } from "./sqlite-thread.js";
 import { EventReader } from "./sqlite-event-reader.js";
 
 const port = parentPort;
@@ -46,7 +47,7 @@ function run(request: Exclude<ReadRequest, { kind: "close" }>): Result {
   }
 }
 
-function answer(message: Answer & { readonly result?: Result }): void {
+function answer(message: EventAnswer & { readonly result?: Result }): void {
   const { result } = message;
   const records = typeof result === "object" && "records" in result ? [result.records] : [];
   port?.postMessage(message, records);

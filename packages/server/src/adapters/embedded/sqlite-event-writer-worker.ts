@@ -13,13 +13,13 @@ import { failureOf } from "./sqlite-event-failure.js";
 import { EventLedger } from "./sqlite-event-ledger.js";
 import { EventNames } from "./sqlite-event-names.js";
 import type {
-  Answer,
+  EventAnswer,
   EventFailure,
   EventWorkerData,
-  Numbered,
   WriteRequest,
   WriteResults,
 } from "./sqlite-event-protocol.js";
+import type { Numbered } from "./sqlite-thread.js";
 import { EventRemover } from "./sqlite-event-remover.js";
 
 /** Largest write-ahead log, in bytes: beyond it a commit waits for readers, for a moment, so that it can begin anew. */
@@ -75,7 +75,7 @@ function runQueued(): void {
 }
 
 /** Does all of the group or nothing. What goes on in a later transaction is queued again and not answered yet. */
-function transact(group: readonly WriteTask[]): readonly Answer[] {
+function transact(group: readonly WriteTask[]): readonly EventAnswer[] {
   if (group.length === 0) return [];
   if (broken !== undefined) return failAll(group, broken);
   try {
@@ -127,12 +127,12 @@ function limitWal(): void {
   }
 }
 
-function failAll(group: readonly WriteTask[], failure: EventFailure): Answer[] {
+function failAll(group: readonly WriteTask[], failure: EventFailure): EventAnswer[] {
   return group.map(({ id }) => ({ id, failure }));
 }
 
 function close(id: number): void {
   database.close();
-  port?.postMessage({ id } satisfies Answer);
+  port?.postMessage({ id } satisfies EventAnswer);
   port?.close();
 }

@@ -1,12 +1,20 @@
 import { Worker } from "node:worker_threads";
 
-import { SOURCE_IMPORTS } from "./sqlite-event-thread.js";
-
 /** Requests that a thread has before it at a time; others wait here. Bounds what answers can take in memory. */
 const MAX_IN_FLIGHT = 16;
 
 /** Whether this is a test that runs without a build: then the workers, too, run from their sources. */
 const RUNS_FROM_SOURCE = import.meta.url.endsWith(".ts");
+
+/** A module that lets Node find `x.ts` where a source says `x.js`, as the compiler does. */
+export const SOURCE_IMPORTS: string = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from "node:module";
+  registerHooks({
+    resolve(specifier, context, next) {
+      const fromSource = specifier.startsWith(".") && context.parentURL?.endsWith(".ts");
+      return next(fromSource ? specifier.replace(/\\.js$/, ".ts") : specifier, context);
+    },
+  });`)}`;
 
 /** A request on its way. */
 export interface Numbered<Request> {

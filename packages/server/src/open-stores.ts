@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import type { BlobStore } from "./ports/blob-store.js";
 import type { EventLog } from "./ports/event-log.js";
+import type { ItemStore } from "./ports/item-store.js";
 import type { RecordStore } from "./ports/record-store.js";
 
 /** Where a server keeps what it was given. */
@@ -9,6 +10,7 @@ export interface Stores extends AsyncDisposable {
   readonly blobs: BlobStore;
   readonly records: RecordStore;
   readonly log: EventLog;
+  readonly items: ItemStore;
   /** Names this data. */
   readonly clusterId: string;
   /** Signs page tokens and cursors. */
@@ -27,21 +29,25 @@ async function embeddedStores(dataDir: string): Promise<Stores> {
 }
 
 async function memoryStores(): Promise<Stores> {
-  const [{ MemoryBlobStore }, { MemoryRecordStore }, { MemoryEventLog }] = await Promise.all([
+  const [{ MemoryBlobStore }, { MemoryRecordStore }, { MemoryEventLog }, { MemoryItemStore }] = await Promise.all([
     import("./adapters/memory/memory-blob-store.js"),
     import("./adapters/memory/memory-record-store.js"),
     import("./adapters/memory/memory-event-log.js"),
+    import("./adapters/memory/memory-item-store.js"),
   ]);
   const blobs = new MemoryBlobStore();
   const records = new MemoryRecordStore();
   const log = new MemoryEventLog();
+  const items = new MemoryItemStore();
   return {
     blobs,
     records,
     log,
+    items,
     clusterId: randomBytes(13).toString("hex"),
     tokenSecret: randomBytes(32),
     [Symbol.asyncDispose]: async () => {
+      await items[Symbol.asyncDispose]();
       await log[Symbol.asyncDispose]();
       await records[Symbol.asyncDispose]();
       await blobs[Symbol.asyncDispose]();

@@ -1,64 +1,24 @@
 import { randomInt } from "node:crypto";
 
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import fc from "fast-check";
 
-import type { Clock } from "./clock.js";
-import type { ItemStore, Row, RowMutation, RowOutcome, RowPage } from "./item-store.js";
+import type { ItemStore } from "./item-store.js";
 import { SnapshotExpired } from "./item-store.js";
-
-/** A place where an item store lives: opening it again finds what was committed, if it is persistent. */
-export interface ItemStorePlace extends AsyncDisposable {
-  /** Rows are stored at the moments that `clock` says. */
-  open(clock: Clock): Promise<ItemStore>;
-  readonly persistent: boolean;
-}
-
-const ALL = { maxRows: 1000, maxBytes: 1_000_000 };
-const EACH = { atomic: false };
-const ALL_OR_NONE = { atomic: true };
-
-function bytes(text: string): Uint8Array {
-  return Buffer.from(text);
-}
-
-function put(key: string, data: string, rest: Partial<RowMutation> = {}, id?: string): RowMutation {
-  return {
-    collection: "c",
-    put: { key, head: bytes("h"), data: bytes(data), ...(id !== undefined && { id }) },
-    ...rest,
-  };
-}
-
-function remove(key: string, rest: Partial<RowMutation> = {}): RowMutation {
-  return { collection: "c", deleteKey: key, ...rest };
-}
-
-function textOf(row: Row | undefined): string | undefined {
-  return row && Buffer.from(row.data).toString();
-}
-
-function pairs({ rows }: Pick<RowPage, "rows">): string[] {
-  return rows.map((row) => `${row.key}=${row.deleted ? "deleted" : (textOf(row) ?? "")}`);
-}
-
-function types(outcomes: readonly RowOutcome[]): string[] {
-  return outcomes.map(({ type }) => type);
-}
-
-/** A clock that the test moves. */
-class ContractClock implements Clock {
-  nowMs = 1_000_000;
-  now(): number {
-    return this.nowMs;
-  }
-  monotonicMs(): number {
-    return this.nowMs;
-  }
-  after(): () => void {
-    throw new Error("a store has no timers");
-  }
-}
+import {
+  ALL,
+  ALL_OR_NONE,
+  bytes,
+  ContractClock,
+  EACH,
+  type ItemStorePlace,
+  pairs,
+  put,
+  remove,
+  textOf,
+  types,
+} from "./item-store-drafts.contract.js";
+import { describeItemModel } from "./item-store-model.contract.js";
+import { describeItemRemovals } from "./item-store-removals.contract.js";
 
 /** What every ItemStore promises. The test file of each adapter calls this once. */
 export function describeItemStore(name: string, makePlace: () => Promise<ItemStorePlace>): void {
@@ -111,7 +71,7 @@ export function describeItemStore(name: string, makePlace: () => Promise<ItemSto
 
     it("keeps any bytes and any key", async () => {
       const data = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
-      const key = "k/\u{1f600}\u0001'\"";
+      const key = "k/\u{1f600}\u0000\u0001'\"";
       await store.commit([{ collection: "c", put: { key, head: data, data } }], EACH);
       expect(await store.get("c", { key })).toMatchObject({
         key,
@@ -152,6 +112,41 @@ export function describeItemStore(name: string, makePlace: () => Promise<ItemSto
       );
       expect(outcomes).toMatchObject([{ id: "1" }, { id: "3" }, { type: "id-taken" }, { type: "id-taken" }]);
       expect((await store.get("c", { id: max }))?.key).toBe("a");
+    });
+
+    it("never gives an id again that it chose", async () => {
+      await store.commit([put("a", "x"), put("b", "x")], EACH);
+      await store.commit([remove("b")], EACH);
+      expect((await store.commit([put("b", "x"), put("d", "x", {}, "5")], EACH)).outcomes[0]).toMatchObject({
+        id: "3",
+      });
+      const { outcomes } = await store.commit([put("e", "x"), put("f", "x"), put("g", "x", {}, "2")], EACH);
+      expect(outcomes).toMatchObject([{ id: "4" }, { id: "6" }, { id: "2" }]);
+    });
+
+    it("leaves ids to those who have them when an atomic commit fails", async () => {
+      const refused = await store.commit(
+        [put("a", "x", {}, "1"), put("b", "x"), remove("d", { ifVersion: 3 })],
+        ALL_OR_NONE,
+      );
+      expect(refused).toMatchObject({ committed: false, version: 0 });
+      expect((await store.commit([put("b", "x")], ALL_OR_NONE)).outcomes).toMatchObject([{ id: "1", version: 1 }]);
+      expect(await store.size("c")).toEqual({ rows: 1, dataBytes: 1, version: 1 });
+    });
+
+    it.each([
+      ["an empty key", put("", "x")],
+      ["a key of 1025 bytes", put("é".repeat(512) + "x", "x")],
+      ["a key that is no UTF-8", put("\ud800", "x")],
+      ["an id of 0", put("a", "x", {}, "0")],
+      ["an id beyond an int64", put("a", "x", {}, "9223372036854775808")],
+      ["an id with a leading zero", put("a", "x", {}, "01")],
+      ["a negative version", put("a", "x", { ifVersion: -1 })],
+      ["neither a put nor a delete", { collection: "c" }],
+    ])("refuses %s, and goes on", async (_, mutation) => {
+      await expect(store.commit([put("b", "x"), mutation], EACH)).rejects.toBeInstanceOf(TypeError);
+      await store.commit([put("a", "x"), put("é".repeat(512), "x")], EACH);
+      expect(await store.version()).toBe(2);
     });
 
     it.each([
@@ -314,96 +309,6 @@ export function describeItemStore(name: string, makePlace: () => Promise<ItemSto
       expect(heard).toEqual(["2 c", "3 c"]);
     });
 
-    it("forgets old versions and tombstones, and says so to those who come for them", async () => {
-      const { version: first } = await store.commit([put("a", "1"), put("b", "1")], EACH);
-      clock.nowMs += 1000;
-      const { version: second } = await store.commit([put("a", "2"), remove("b")], EACH);
-      clock.nowMs += 1000;
-      await store.commit([put("d", "3")], EACH);
-      let removed = 0;
-      for (let step = -1; step !== 0; removed += step) step = await store.vacuum(clock.nowMs);
-      expect(removed).toBe(3);
-      expect(await current()).toEqual(["a=2", "d=3"]);
-      await expect(store.scan({ collection: "c", snapshot: first, ...ALL })).rejects.toBeInstanceOf(SnapshotExpired);
-      await expect(store.get("c", { key: "a" }, first)).rejects.toBeInstanceOf(SnapshotExpired);
-      expect(pairs(await store.scan({ collection: "c", snapshot: second, ...ALL }))).toEqual(["a=2"]);
-      await expect(store.changes({ collection: "c", afterVersion: first, ...ALL })).rejects.toBeInstanceOf(
-        SnapshotExpired,
-      );
-      expect(pairs(await store.changes({ collection: "c", afterVersion: 0, ...ALL }))).toEqual(["a=2", "d=3"]);
-      expect(pairs(await store.changes({ collection: "c", afterVersion: second, ...ALL }))).toEqual(["d=3"]);
-    });
-
-    it("keeps tombstones for as long as their collection wants", async () => {
-      await store.commit([put("a", "1")], EACH);
-      await store.commit([remove("a")], EACH);
-      clock.nowMs += 1000;
-      while ((await store.vacuum(clock.nowMs, () => 0)) > 0);
-      expect(pairs(await store.changes({ collection: "c", afterVersion: 1, ...ALL }))).toEqual(["a=deleted"]);
-    });
-
-    it("drops a collection with everything in it, and no other", async () => {
-      await store.commit([put("a", "1"), put("b", "1")], EACH);
-      await store.commit([{ collection: "other", put: { key: "x", head: bytes(""), data: bytes("y") } }], EACH);
-      while ((await store.drop("c")) > 0);
-      expect(await current()).toEqual([]);
-      expect(await store.size("c")).toMatchObject({ rows: 0, dataBytes: 0 });
-      expect(pairs(await store.scan({ collection: "other", ...ALL }))).toEqual(["x=y"]);
-      const { outcomes } = await store.commit([put("a", "new", { ifVersion: 0 })], EACH);
-      expect(types(outcomes)).toEqual(["written"]);
-    });
-
-    it("agrees with a plain model on random histories, at every snapshot", async () => {
-      const seed = randomInt(2 ** 31);
-      process.stdout.write(`item-store.contract.ts (${name}): seed ${String(seed)}\n`);
-      const key = fc.constantFrom("a", "b", "c", "d", "e");
-      const mutation = fc.oneof(
-        fc.record({ kind: fc.constant("put" as const), key, data: fc.constantFrom("1", "2"), skipEqual: fc.boolean() }),
-        fc.record({ kind: fc.constant("remove" as const), key }),
-      );
-      const commit = fc.record({
-        atomic: fc.boolean(),
-        conflict: fc.boolean(),
-        mutations: fc.array(mutation, { maxLength: 4 }),
-      });
-      let round = 0;
-      const property = fc.asyncProperty(fc.array(commit, { maxLength: 12 }), async (commits) => {
-        round += 1;
-        const collection = `random-${String(round)}`;
-        const model = new Map<string, string>();
-        const snapshots = new Map<number, string[]>();
-        for (const { atomic, conflict, mutations } of commits) {
-          const all = mutations.map((step): RowMutation =>
-            step.kind === "put"
-              ? { ...put(step.key, step.data), collection, skipEqual: step.skipEqual }
-              : { ...remove(step.key), collection },
-          );
-          if (conflict) all.push({ ...put("a", "never", { ifVersion: Number.MAX_SAFE_INTEGER }), collection });
-          const result = await store.commit(all, { atomic });
-          expect(result.committed).toBe(!(atomic && conflict));
-          if (result.committed)
-            for (const step of mutations) {
-              if (step.kind === "put") model.set(step.key, step.data);
-              else model.delete(step.key);
-            }
-          snapshots.set(result.version, [...model].map(([k, v]) => `${k}=${v}`).toSorted());
-        }
-        for (const [snapshot, expected] of snapshots) {
-          expect(pairs(await store.scan({ collection, snapshot, ...ALL }))).toEqual(expected);
-        }
-        const replica = new Map<string, string>();
-        for (let afterVersion = 0; ;) {
-          const page = await store.changes({ collection, afterVersion, maxRows: 2, maxBytes: 1000 });
-          for (const row of page.rows) row.deleted ? replica.delete(row.key) : replica.set(row.key, textOf(row) ?? "");
-          if (page.exhausted) break;
-          afterVersion = page.scannedTo;
-        }
-        expect([...replica].toSorted()).toEqual([...model].toSorted());
-        expect((await store.size(collection)).rows).toBe(model.size);
-      });
-      await fc.assert(property, { seed, numRuns: 60 });
-    });
-
     it("finishes the commits under way when it is closed, and refuses later ones", async () => {
       const underWay = Array.from({ length: 20 }, (_, n) => store.commit([put(`k${String(n)}`, "x")], EACH));
       await store[Symbol.asyncDispose]();
@@ -424,4 +329,6 @@ export function describeItemStore(name: string, makePlace: () => Promise<ItemSto
       expect(outcomes).toMatchObject([{ version: 5, id: "3" }]);
     });
   });
+  describeItemRemovals(name, makePlace);
+  describeItemModel(name, makePlace);
 }

@@ -2,7 +2,10 @@
 export interface RowDraft {
   /** 1 to 1024 bytes of UTF-8. */
   readonly key: string;
-  /** A number of the writer's, unique in its collection: decimal text of an int64. Left out: the one the row has, or the next free one. */
+  /**
+   * A number of the writer's, unique in its collection: decimal text of 1 to 2⁶³ − 1. Left out: the one that the row
+   * has, or the next one that no row has and none was given before.
+   */
   readonly id?: string;
   /** Everything else that the writer said, but for the content. Opaque to the store. */
   readonly head: Uint8Array;
@@ -89,6 +92,11 @@ export interface ChangeScan {
   readonly collection: string;
   /** Only changes after this version. */
   readonly afterVersion: number;
+  /**
+   * For those who began with nothing, from version 0 on, and are not through yet: the version of the store when they
+   * did. Tombstones from before that are nothing to them. Default 0.
+   */
+  readonly beganAt?: number;
   readonly maxRows: number;
   readonly maxBytes: number;
 }
@@ -112,11 +120,13 @@ export interface CollectionSize {
 /** The snapshot is older than what the store still holds. */
 export class SnapshotExpired extends Error {
   override readonly name = "SnapshotExpired";
+  readonly version: number;
   /** Oldest version that can still be read at. */
   readonly oldestVersion: number;
 
   constructor(version: number, oldestVersion: number) {
     super(`version ${String(version)} is gone; the oldest that can be read is ${String(oldestVersion)}`);
+    this.version = version;
     this.oldestVersion = oldestVersion;
   }
 }
@@ -151,7 +161,7 @@ export interface ItemStore extends AsyncDisposable {
   /** @throws {SnapshotExpired} */
   scan(scan: RowScan): Promise<RowPage>;
 
-  /** @throws {SnapshotExpired} if tombstones after `afterVersion` have been removed */
+  /** @throws {SnapshotExpired} if tombstones after `afterVersion` have been removed that the reader needs */
   changes(scan: ChangeScan): Promise<ChangePage>;
 
   size(collection: string): Promise<CollectionSize>;

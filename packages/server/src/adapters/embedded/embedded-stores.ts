@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import type { BlobStore } from "../../ports/blob-store.js";
 import type { EventLog } from "../../ports/event-log.js";
+import type { ItemStore } from "../../ports/item-store.js";
 import type { RecordStore } from "../../ports/record-store.js";
 
 import type { DataIdentity } from "./data-dir.js";
@@ -9,6 +10,7 @@ import { DataDir } from "./data-dir.js";
 import type { FsBlobStoreOptions } from "./fs-blob-store.js";
 import { FsBlobStore } from "./fs-blob-store.js";
 import { SqliteEventLog } from "./sqlite-event-log.js";
+import { SqliteItemStore } from "./sqlite-item-store.js";
 import { SqliteRecordStore } from "./sqlite-record-store.js";
 
 /** Everything that a server on one machine keeps, in one folder. */
@@ -16,6 +18,7 @@ export interface EmbeddedStores extends AsyncDisposable {
   readonly blobs: BlobStore;
   readonly records: RecordStore;
   readonly log: EventLog;
+  readonly items: ItemStore;
   readonly identity: DataIdentity;
 }
 
@@ -29,10 +32,11 @@ export async function openEmbeddedStores(path: string, options: FsBlobStoreOptio
   const folder = stack.use(await DataDir.open(path));
   const openingRecords = openBeside(stack, SqliteRecordStore.open(join(path, "records.db")));
   const openingLog = openBeside(stack, SqliteEventLog.open(join(path, "events.db")));
+  const openingItems = openBeside(stack, SqliteItemStore.open(join(path, "items.db")));
   const blobs = stack.use(await FsBlobStore.open(path, options)); // while the threads start
-  const [records, log] = await Promise.all([openingRecords, openingLog]);
+  const [records, log, items] = await Promise.all([openingRecords, openingLog, openingItems]);
   const opened = stack.move();
-  return { blobs, records, log, identity: folder.identity, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return { blobs, records, log, items, identity: folder.identity, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 /** Has what is being opened closed with the rest. Who awaits it is told of a failure. */

@@ -20,7 +20,8 @@ export class MemoryCollection {
   readonly #keys = new SortedKeys();
   /** Key of each id that is in use. */
   readonly #keyOfId = new Map<string, string>();
-  #nextId = 1n;
+  /** No greater id was ever given to a row whose writer chose none. */
+  nextId = 1n;
   #live = 0;
   #liveBytes = 0;
   #version = 0;
@@ -53,16 +54,12 @@ export class MemoryCollection {
     return (this.#keyOfId.get(id) ?? key) !== key;
   }
 
-  freeId(): string {
-    while (this.#keyOfId.has(String(this.#nextId))) this.#nextId += 1n;
-    return String(this.#nextId);
-  }
-
   write(row: Row): void {
     const versions = this.#versions.get(row.key);
     if (versions === undefined) this.#keys.add(row.key);
     this.#count(versions?.at(-1), -1);
-    this.#versions.set(row.key, [...(versions ?? []), row]);
+    if (versions === undefined) this.#versions.set(row.key, [row]);
+    else versions.push(row);
     this.#count(row, 1);
     this.#version = row.version;
   }
@@ -88,19 +85,23 @@ export class MemoryCollection {
     return { rows, exhausted: true };
   }
 
+  /** The rows that a scan asks for, in its order. */
   *#inRange({ startKey = "", endKey, prefix = "", afterKey, descending }: RowScan, snapshot: number): Generator<Row> {
-    const isInside = (key: string): boolean =>
-      compareUtf8(key, startKey) >= 0 &&
-      (endKey === undefined || compareUtf8(key, endKey) < 0) &&
-      key.startsWith(prefix);
-    const isPassed = (key: string): boolean => {
-      if (afterKey === undefined) return false;
-      const order = compareUtf8(key, afterKey);
-      return descending === true ? order >= 0 : order <= 0;
-    };
-    for (let n = 0; n < this.#keys.size; n += 1) {
-      const key = this.#keys.at(descending === true ? this.#keys.size - 1 - n : n) ?? "";
-      const row = isInside(key) && !isPassed(key) ? this.at(key, snapshot) : undefined;
+    const low = compareUtf8(startKey, prefix) < 0 ? prefix : startKey;
+    let first = this.#keys.firstNotBelow(low);
+    let end = endKey === undefined ? this.#keys.size : this.#keys.firstNotBelow(endKey);
+    if (afterKey !== undefined) {
+      const after = this.#keys.firstNotBelow(afterKey);
+      if (descending === true) end = Math.min(end, after);
+      else first = Math.max(first, this.#keys.at(after) === afterKey ? after + 1 : after);
+    }
+    for (let n = 0; n < end - first; n += 1) {
+      const key = this.#keys.at(descending === true ? end - 1 - n : first + n) ?? "";
+      if (!key.startsWith(prefix)) {
+        if (descending === true) continue; // those that begin with it come before
+        return;
+      }
+      const row = this.at(key, snapshot);
       if (row !== undefined) yield row;
     }
   }

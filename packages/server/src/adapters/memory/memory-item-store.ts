@@ -15,6 +15,7 @@ import type {
   RowScan,
 } from "../../ports/item-store.js";
 import { SnapshotExpired } from "../../ports/item-store.js";
+import { checkMutations } from "../../ports/item-store-checks.js";
 
 import { MemoryCollection } from "./memory-collection.js";
 
@@ -39,6 +40,7 @@ export class MemoryItemStore implements ItemStore {
 
   async commit(mutations: readonly RowMutation[], { atomic }: { readonly atomic: boolean }): Promise<CommitResult> {
     this.#checkOpen();
+    checkMutations(mutations);
     const staged = new StagedRows(this.#collections, this.#version, this.#nextMoment());
     const outcomes = mutations.map((mutation) => staged.apply(mutation));
     const failed = outcomes.some(({ type }) => type === "version-mismatch" || type === "id-taken");
@@ -48,6 +50,7 @@ export class MemoryItemStore implements ItemStore {
       this.#collection(collection).write(row);
       touched.add(collection);
     }
+    for (const [name, nextId] of staged.nextIds) if (touched.has(name)) this.#collection(name).nextId = nextId;
     this.#version = staged.version;
     if (touched.size > 0) for (const listener of this.#listeners) listener(this.#version, touched);
     return { outcomes, version: this.#version, committed: true };
@@ -80,7 +83,8 @@ export class MemoryItemStore implements ItemStore {
   async changes(scan: ChangeScan): Promise<ChangePage> {
     this.#checkOpen();
     const from = this.#changesFrom.get(scan.collection) ?? 0;
-    if (scan.afterVersion > 0 && scan.afterVersion < from) throw new SnapshotExpired(scan.afterVersion, from);
+    const known = Math.max(scan.afterVersion, scan.beganAt ?? 0);
+    if (scan.afterVersion > 0 && known < from) throw new SnapshotExpired(known, from);
     const rows = this.#collections.get(scan.collection);
     return rows?.changes(scan) ?? { rows: [], scannedTo: scan.afterVersion, exhausted: true };
   }
@@ -175,6 +179,11 @@ class StagedRows {
     this.#nowMs = nowMs;
   }
 
+  /** By collection, where the search for free ids goes on. */
+  get nextIds(): readonly (readonly [string, bigint])[] {
+    return [...this.#staged].map(([name, { nextId }]) => [name, nextId]);
+  }
+
   apply({ collection, put, deleteKey, ifVersion, skipEqual }: RowMutation): RowOutcome {
     const key = put?.key ?? deleteKey ?? "";
     const newest = this.#stagedIn(collection).byKey.get(key) ?? this.#collections.get(collection)?.newest(key);
@@ -216,13 +225,15 @@ class StagedRows {
   #freeId(collection: string): string {
     const staged = this.#stagedIn(collection);
     while (this.#isTaken(collection, String(staged.nextId), NO_KEY)) staged.nextId += 1n;
-    return String(staged.nextId);
+    const id = String(staged.nextId);
+    staged.nextId += 1n;
+    return id;
   }
 
   #stagedIn(collection: string): StagedCollection {
     const known = this.#staged.get(collection);
     if (known !== undefined) return known;
-    const nextId = BigInt(this.#collections.get(collection)?.freeId() ?? "1");
+    const nextId = this.#collections.get(collection)?.nextId ?? 1n;
     const created = { byKey: new Map<string, Row>(), keyOfId: new Map<string, string | undefined>(), nextId };
     this.#staged.set(collection, created);
     return created;

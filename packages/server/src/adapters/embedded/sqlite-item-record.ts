@@ -1,0 +1,250 @@
+/**
+ * Rows as the threads of a SqliteItemStore hand them to each other, and as they are stored. Runs in the workers too:
+ * imports only node: modules and what does so too.
+ *
+ * A record is the checksum of what follows up to its data, that of its data (uint32 each), version and time (float64
+ * each), id (int64), whether it is a tombstone, and the lengths of key, head and data (uint32 each); then key, head and
+ * data. Little-endian. Records follow each other in a buffer without gaps.
+ */
+import { crc32 } from "node:zlib";
+
+import type { Row } from "../../ports/item-store.js";
+
+const DATA_CHECKSUM_AT = 4;
+const VERSION_AT = 8;
+const TIME_AT = 16;
+const ID_AT = 24;
+const DELETED_AT = 32;
+const LENGTHS_AT = 36;
+const DATA_LENGTH_AT = LENGTHS_AT + 8;
+/** Where the key begins. */
+const KEY_AT = 48;
+
+/** What a record takes beside key, head and data, in bytes. */
+export const RECORD_BYTES: number = KEY_AT;
+
+/** What a writer says of a row. */
+export interface RowContent {
+  readonly key: string;
+  readonly head: Uint8Array;
+  readonly data: Uint8Array;
+  readonly deleted: boolean;
+}
+
+/** What the store adds to it. */
+export interface RowPlace {
+  readonly version: number;
+  readonly updatedAtMs: number;
+  readonly id: bigint;
+}
+
+/** Puts a record without a place into `buffer`; where it ends. */
+export function writeRecord(buffer: Buffer, start: number, { key, head, data, deleted }: RowContent): number {
+  const keyBytes = buffer.write(key, start + KEY_AT);
+  const headAt = start + KEY_AT + keyBytes;
+  const dataAt = headAt + head.length;
+  buffer.set(head, headAt);
+  buffer.set(data, dataAt);
+  buffer.writeUInt32LE(deleted ? 1 : 0, start + DELETED_AT);
+  for (const [index, length] of [keyBytes, head.length, data.length].entries()) {
+    buffer.writeUInt32LE(length, start + LENGTHS_AT + 4 * index);
+  }
+  return dataAt + data.length;
+}
+
+/** A view of one record in a buffer. */
+export class RowRecord {
+  /** Where the record ends. */
+  readonly end: number;
+  readonly #buffer: Buffer;
+  readonly #start: number;
+  readonly #headAt: number;
+  readonly #dataAt: number;
+
+  constructor(buffer: Buffer, start: number) {
+    this.#buffer = buffer;
+    this.#start = start;
+    this.#headAt = start + KEY_AT + buffer.readUInt32LE(start + LENGTHS_AT);
+    this.#dataAt = this.#headAt + buffer.readUInt32LE(start + LENGTHS_AT + 4);
+    this.end = this.#dataAt + buffer.readUInt32LE(start + DATA_LENGTH_AT);
+  }
+
+  get version(): number {
+    return this.#buffer.readDoubleLE(this.#start + VERSION_AT);
+  }
+
+  get id(): bigint {
+    return this.#buffer.readBigInt64LE(this.#start + ID_AT);
+  }
+
+  get deleted(): boolean {
+    return this.#buffer.readUInt32LE(this.#start + DELETED_AT) === 1;
+  }
+
+  get key(): Uint8Array {
+    return this.#bytes(this.#start + KEY_AT, this.#headAt);
+  }
+
+  get data(): Uint8Array {
+    return this.#bytes(this.#dataAt, this.end);
+  }
+
+  /** Of head and data. */
+  get contentBytes(): number {
+    return this.end - this.#headAt;
+  }
+
+  get withoutDataBytes(): number {
+    return this.#dataAt - this.#start;
+  }
+
+  /** All but the data. */
+  get withoutData(): Uint8Array {
+    return this.#bytes(this.#start, this.#dataAt);
+  }
+
+  /** Completes the record. */
+  setPlace({ version, updatedAtMs, id }: RowPlace): void {
+    this.#buffer.writeDoubleLE(version, this.#start + VERSION_AT);
+    this.#buffer.writeDoubleLE(updatedAtMs, this.#start + TIME_AT);
+    this.setId(id);
+    this.#buffer.writeUInt32LE(crc32(this.data), this.#start + DATA_CHECKSUM_AT);
+    this.#buffer.writeUInt32LE(this.#checksum(), this.#start);
+  }
+
+  setId(id: bigint): void {
+    this.#buffer.writeBigInt64LE(id, this.#start + ID_AT);
+  }
+
+  /** Leaves the data out; the record ends before it. */
+  cutData(): RowRecord {
+    this.#buffer.writeUInt32LE(0, this.#start + DATA_LENGTH_AT);
+    return new RowRecord(this.#buffer, this.#start);
+  }
+
+  /** Whether all but the data is as it was stored. */
+  get isWhole(): boolean {
+    return this.#dataAt <= this.#buffer.length && this.#buffer.readUInt32LE(this.#start) === this.#checksum();
+  }
+
+  get isDataWhole(): boolean {
+    return this.#buffer.readUInt32LE(this.#start + DATA_CHECKSUM_AT) === crc32(this.data);
+  }
+
+  /** Whether the other one has the same head and data. */
+  saysTheSame(other: RowRecord): boolean {
+    return this.#said().equals(other.#said()) && this.data.length === other.data.length;
+  }
+
+  /** The row; head and data are views of the buffer. */
+  row(): Row {
+    return {
+      key: this.#buffer.toString("utf8", this.#start + KEY_AT, this.#headAt),
+      id: String(this.id),
+      head: this.#bytes(this.#headAt, this.#dataAt),
+      data: this.data,
+      version: this.version,
+      deleted: this.deleted,
+      updatedAtMs: this.#buffer.readDoubleLE(this.#start + TIME_AT),
+    };
+  }
+
+  #checksum(): number {
+    return crc32(this.#bytes(this.#start + DATA_CHECKSUM_AT, this.#dataAt));
+  }
+
+  #said(): Buffer {
+    return this.#buffer.subarray(this.#headAt, this.end);
+  }
+
+  #bytes(begin: number, end: number): Uint8Array {
+    return new Uint8Array(this.#buffer.buffer, this.#buffer.byteOffset + begin, end - begin);
+  }
+}
+
+/** The rows of a buffer that holds nothing but records. */
+export function readRows(records: ArrayBuffer): Row[] {
+  const buffer = Buffer.from(records);
+  const rows: Row[] = [];
+  for (let at = 0; at < buffer.length;) {
+    const record = new RowRecord(buffer, at);
+    rows.push(record.row());
+    at = record.end;
+  }
+  return rows;
+}
+
+/** A row is not what was written. */
+export class DamagedRow extends Error {
+  override readonly name = "DamagedRow";
+
+  constructor(version: number) {
+    super(`the row of version ${String(version)} is damaged`);
+  }
+}
+
+/** A buffer that grows as records are added to it. */
+export class RecordCollector {
+  #buffer: Buffer;
+  #length = 0;
+
+  /** @param bytes what it will hold, about */
+  constructor(bytes: number) {
+    this.#buffer = Buffer.allocUnsafeSlow(bytes);
+  }
+
+  /**
+   * Adds what is stored as `version` and returns a view of it, good until the next one is added.
+   *
+   * @param data left out, the row is added without
+   * @throws {DamagedRow} if it is not what was stored; then nothing is added
+   */
+  add(version: number, record: Uint8Array, data: Uint8Array | null): RowRecord {
+    const bytes = record.length + (data?.length ?? 0);
+    this.#reserve(bytes);
+    this.#buffer.set(record, this.#length);
+    if (data !== null) this.#buffer.set(data, this.#length + record.length);
+    const added = this.#check(version, record.length, data);
+    this.#length = added.end;
+    return added;
+  }
+
+  #check(version: number, recordBytes: number, data: Uint8Array | null): RowRecord {
+    if (recordBytes < RECORD_BYTES) throw new DamagedRow(version);
+    const added = new RowRecord(this.#buffer, this.#length);
+    const isSame = added.withoutDataBytes === recordBytes && added.isWhole && added.version === version;
+    if (!isSame) throw new DamagedRow(version);
+    if (data === null) return added.cutData();
+    if (added.end !== this.#length + recordBytes + data.length || !added.isDataWhole) throw new DamagedRow(version);
+    return added;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** A view of the record that begins there, good until the next one is added. */
+  at(start: number): RowRecord {
+    return new RowRecord(this.#buffer, start);
+  }
+
+  /** Takes back all that was added since `length` had this value. */
+  cut(length: number): void {
+    this.#length = length;
+  }
+
+  /** All that was added, ready to be transferred. Ends the collector. */
+  finish(): ArrayBuffer {
+    return this.#transfer(this.#length);
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed > this.#buffer.length)
+      this.#buffer = Buffer.from(this.#transfer(Math.max(needed, 2 * this.#buffer.length)));
+  }
+
+  #transfer(bytes: number): ArrayBuffer {
+    return (this.#buffer.buffer as ArrayBuffer).transfer(bytes);
+  }
+}

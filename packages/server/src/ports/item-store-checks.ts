@@ -1,0 +1,30 @@
+import type { RowMutation } from "./item-store.js";
+
+const MAX_KEY_BYTES = 1024;
+const MAX_ID = 2n ** 63n - 1n;
+
+/**
+ * Refuses mutations that no store takes: callers are to look at what clients send themselves, and to tell them.
+ *
+ * @throws {TypeError} saying which one and why
+ */
+export function checkMutations(mutations: readonly RowMutation[]): void {
+  for (const [index, mutation] of mutations.entries()) {
+    const problem = problemOf(mutation);
+    if (problem !== undefined) throw new TypeError(`mutation ${String(index)}: ${problem}`);
+  }
+}
+
+function problemOf({ put, deleteKey, ifVersion = 0 }: RowMutation): string | undefined {
+  const key = put?.key ?? deleteKey;
+  if (key === undefined || (put !== undefined && deleteKey !== undefined)) return "it is not one put or delete";
+  const keyBytes = key.length > MAX_KEY_BYTES ? key.length : Buffer.byteLength(key);
+  if (keyBytes < 1 || keyBytes > MAX_KEY_BYTES || !key.isWellFormed()) return "its key is not 1 to 1024 bytes of UTF-8";
+  if (put?.id !== undefined && !isId(put.id)) return `${put.id} is no id`;
+  if (!Number.isSafeInteger(ifVersion) || ifVersion < 0) return `${String(ifVersion)} is no version`;
+  return undefined;
+}
+
+function isId(text: string): boolean {
+  return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= MAX_ID;
+}

@@ -124,7 +124,11 @@ export interface DataItem {
    * Replaces the item in messages about the stream. Sent only if
    * ListRequest.heartbeat_interval is set.
    */
-  control: StreamControl | undefined;
+  control:
+    | StreamControl
+    | undefined;
+  /** Display name; the same as Item.name. */
+  name: string;
 }
 
 export interface DataItem_AttributesEntry {
@@ -440,6 +444,7 @@ function createBaseDataItem(): DataItem {
     contentType: "",
     attributes: new Map(),
     control: undefined,
+    name: "",
   };
 }
 
@@ -471,6 +476,9 @@ export const DataItem: MessageFns<DataItem> = {
     });
     if (message.control !== undefined) {
       StreamControl.encode(message.control, writer.uint32(74).fork()).join();
+    }
+    if (message.name !== "") {
+      writer.uint32(82).string(message.name);
     }
     return writer;
   },
@@ -563,6 +571,14 @@ export const DataItem: MessageFns<DataItem> = {
             message.control = StreamControl.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -602,6 +618,7 @@ export const DataItem: MessageFns<DataItem> = {
         )
         : new Map(),
       control: isSet(object.control) ? StreamControl.fromJSON(object.control) : undefined,
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
     };
   },
 
@@ -637,6 +654,9 @@ export const DataItem: MessageFns<DataItem> = {
     if (message.control !== undefined) {
       obj.control = StreamControl.toJSON(message.control);
     }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
     return obj;
   },
 
@@ -666,6 +686,7 @@ export const DataItem: MessageFns<DataItem> = {
     message.control = (object.control !== undefined && object.control !== null)
       ? StreamControl.fromPartial(object.control)
       : undefined;
+    message.name = object.name ?? "";
     return message;
   },
 };

@@ -21,16 +21,11 @@ export interface Dataset {
     | undefined;
   /** Newest version in it. */
   version: number;
-  /**
-   * Publish an event of type "dataset.item.changed" for every change, to the
-   * stream "datasets/<name>".
-   */
-  publishChanges: boolean;
 }
 
 /** CreateDatasetRequest makes a dataset. */
 export interface CreateDatasetRequest {
-  /** The dataset; name and publish_changes are read. */
+  /** The dataset; only its name is read. */
   dataset: Dataset | undefined;
 }
 
@@ -147,7 +142,7 @@ export interface ListBatchesResponse {
 }
 
 function createBaseDataset(): Dataset {
-  return { name: "", itemCount: 0, sizeBytes: 0, createTime: undefined, version: 0, publishChanges: false };
+  return { name: "", itemCount: 0, sizeBytes: 0, createTime: undefined, version: 0 };
 }
 
 export const Dataset: MessageFns<Dataset> = {
@@ -166,9 +161,6 @@ export const Dataset: MessageFns<Dataset> = {
     }
     if (message.version !== 0) {
       writer.uint32(40).int64(message.version);
-    }
-    if (message.publishChanges !== false) {
-      writer.uint32(48).bool(message.publishChanges);
     }
     return writer;
   },
@@ -226,14 +218,6 @@ export const Dataset: MessageFns<Dataset> = {
             message.version = longToNumber(reader.int64());
             continue;
           }
-          case 6: {
-            if (tag !== 48) {
-              break;
-            }
-
-            message.publishChanges = reader.bool();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -265,11 +249,6 @@ export const Dataset: MessageFns<Dataset> = {
         ? fromJsonTimestamp(object.create_time)
         : undefined,
       version: isSet(object.version) ? globalThis.Number(object.version) : 0,
-      publishChanges: isSet(object.publishChanges)
-        ? globalThis.Boolean(object.publishChanges)
-        : isSet(object.publish_changes)
-        ? globalThis.Boolean(object.publish_changes)
-        : false,
     };
   },
 
@@ -290,9 +269,6 @@ export const Dataset: MessageFns<Dataset> = {
     if (message.version !== 0) {
       obj.version = Math.round(message.version);
     }
-    if (message.publishChanges !== false) {
-      obj.publishChanges = message.publishChanges;
-    }
     return obj;
   },
 
@@ -308,7 +284,6 @@ export const Dataset: MessageFns<Dataset> = {
       ? Timestamp.fromPartial(object.createTime)
       : undefined;
     message.version = object.version ?? 0;
-    message.publishChanges = object.publishChanges ?? false;
     return message;
   },
 };

@@ -41,6 +41,7 @@ function emptyDataItem(): DataItem {
     contentType: "",
     attributes: new Map(),
     control: undefined,
+    name: "",
   };
 }
 
@@ -64,6 +65,7 @@ function decodeRareItemField(item: DataItem, tag: number, reader: FastReader): v
   if (tag === 0x22) item.cursor = reader.string();
   else if (tag === 0x42) setAttribute(item.attributes, DataItem_AttributesEntry.decode(generated, reader.uint32()));
   else if (tag === 0x4a) item.control = StreamControl.decode(generated, reader.uint32());
+  else if (tag === 0x52) item.name = reader.string();
   else reader.skip(tag & 7);
 }
 

@@ -13,9 +13,14 @@ const UTF_8 = new TextDecoder("utf-8", { fatal: true });
 
 const [QUOTE, BACKSLASH, COMMA, OPEN_LIST, CLOSE_LIST, OPEN_MAP, CLOSE_MAP] = Buffer.from('"\\,[]{}');
 
+/** Whether a media type says that content is JSON. */
+export function isJsonType(contentType: string): boolean {
+  return JSON_TYPE.test(contentType);
+}
+
 /** The payload of an event whose content type is JSON; {@link FAILED} if it is not, or beyond the limits. */
 export function jsonPayload({ contentType, payload }: Event): Outcome {
-  if (!JSON_TYPE.test(contentType) || payload.length > MAX_JSON_BYTES || !isModest(payload)) return FAILED;
+  if (!isJsonType(contentType) || payload.length > MAX_JSON_BYTES || !isModest(payload)) return FAILED;
   try {
     return toValue(JSON.parse(UTF_8.decode(payload)));
   } catch {

@@ -6,7 +6,7 @@ import { csvLine } from "./csv-records.js";
 
 /**
  * An item as one line of JSON: `id`, `key`, and `data`, which is the JSON value as it was stored if that is its content
- * type, else text, or `dataBase64` for what is not UTF-8. Other content also has its `contentType`, so that an
+ * type, else text, or `dataBase64` for what is neither. Other content also has its `contentType`, so that an
  * import of the line makes the same item.
  */
 export function itemLine(item: DataItem): string {
@@ -27,9 +27,10 @@ export function itemRecord(item: DataItem): string {
 
 function contentOf(item: DataItem): string {
   const { data, contentType } = item;
-  const json = isJsonType(contentType) ? jsonOf(item) : undefined;
+  const isJson = isJsonType(contentType);
+  const json = isJson ? jsonOf(item) : undefined;
   if (json !== undefined) return `"data":${json}${contentType === "application/json" ? "" : typeOf(contentType)}`;
-  if (isUtf8(data)) return `"data":${JSON.stringify(item.text())}${typeOf(contentType)}`;
+  if (isUtf8(data) && !isJson) return `"data":${JSON.stringify(item.text())}${typeOf(contentType)}`;
   return `"dataBase64":"${Buffer.from(data).toString("base64")}"${typeOf(contentType)}`;
 }
 

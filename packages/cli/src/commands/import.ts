@@ -7,7 +7,6 @@ import { type DataApi, type ImportProgress, StreamingError } from "@millrace/cli
 import { Command, Option } from "commander";
 
 import { type CommandContext, type CommonOptions, withCommonOptions } from "../command-context.js";
-import { escapeControls } from "../escape-controls.js";
 import { formatOf } from "../file-format.js";
 import { failureLine } from "../failure-line.js";
 import { type FileFormat, itemsOfFile } from "../import-file.js";

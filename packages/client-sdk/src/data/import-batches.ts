@@ -28,7 +28,7 @@ interface Draft<T extends OutgoingItem> {
 
 /** Puts items into batches, in order. Reads them as batches are asked for; holds one batch and one item. */
 export class ImportBatches<T extends OutgoingItem> {
-  readonly #source: Iterator<T> | AsyncIterator<T>;
+  readonly #source: Iterator<T, unknown, undefined> | AsyncIterator<T, unknown, undefined>;
   readonly #dataset: string;
   readonly #maxItems: number;
   readonly #maxBytes: number;
@@ -73,9 +73,9 @@ export class ImportBatches<T extends OutgoingItem> {
   }
 
   async #read(): Promise<Draft<T> | undefined> {
-    const { done, value } = await this.#source.next();
-    if (done === true) return undefined;
-    const item: T = value;
+    const step = await this.#source.next();
+    if (step.done === true) return undefined;
+    const item = step.value;
     const message = toItemMessage(item);
     return { item, message, bytes: sizeOfItem(message) };
   }

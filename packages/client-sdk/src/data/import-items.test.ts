@@ -120,14 +120,14 @@ describe("an import", () => {
       mutations.some(({ operation }) => operation?.$case === "put" && operation.value.data.length > 3_000_000)
         ? new ServiceError("LIMIT_EXCEEDED", "too large")
         : undefined;
-    const rejected: unknown[] = [];
+    const rejected: (string | undefined)[] = [];
     const items = [
       { key: "a" },
       { key: "b", data: Buffer.alloc(3_200_000) },
       { key: "c", data: Buffer.alloc(5_000_000) },
     ];
     await opened.data.import([...items, { key: "d" }], { onRejected: ({ key }) => rejected.push(key) });
-    expect(rejected.toSorted()).toEqual(["b", "c"]);
+    expect(new Set(rejected)).toEqual(new Set(["b", "c"]));
     expect([...opened.server.items.keys()].toSorted()).toEqual(["a", "d"]);
   });
 

@@ -38,8 +38,13 @@ export async function* listBatches(
   const maxRows = list.batchSize === 0 ? MAX_BATCH_ITEMS : Math.min(fetchItems, MAX_BATCH_ITEMS);
   const listing = await openListing(list, "list.", context, deps);
   for await (const page of listing.pages({ maxRows, maxBytes })) {
-    yield new EncodedMessages([batchBytes(page, list.cursorPerItem)]);
+    if (page.rows.length === 0) yield { batch: { ...NO_BATCH, ...headOf(page), control: listing.heartbeat(page) } };
+    else yield new EncodedMessages([batchBytes(page, list.cursorPerItem)]);
   }
+}
+
+function headOf({ rows, cursor, progress }: ListPage): Pick<DataBatch, "cursor" | "rowCount" | "progress"> {
+  return { cursor, rowCount: rows.length, progress };
 }
 
 function batchBytesOf(maxBatchBytes: number): number {
@@ -50,14 +55,14 @@ function batchBytesOf(maxBatchBytes: number): number {
 }
 
 /** A whole ListBatchesResponse: what is stored of the items is added as it is. */
-function batchBytes({ rows, cursor, cursorAfter, progress }: ListPage, cursorPerItem: boolean): Uint8Array {
+function batchBytes(page: ListPage, cursorPerItem: boolean): Uint8Array {
   return written((writer) => {
     writer.uint32(BATCH_TAG).fork();
-    for (const [index, row] of rows.entries()) {
-      const cursorOfItem = cursorPerItem ? cursorAfter(index) : "";
+    for (const [index, row] of page.rows.entries()) {
+      const cursorOfItem = cursorPerItem ? page.cursorAfter(index) : "";
       writeDataItem(row, cursorOfItem, writer.uint32(ITEMS_TAG).fork()).join();
     }
-    DataBatch.encode({ ...NO_BATCH, cursor, rowCount: rows.length, progress }, writer);
+    DataBatch.encode({ ...NO_BATCH, ...headOf(page) }, writer);
     return writer.join();
   });
 }

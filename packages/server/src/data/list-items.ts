@@ -15,10 +15,10 @@ export async function* listItems(
   context: CallContext,
   deps: DataDeps,
 ): AsyncGenerator<Item | EncodedMessages, void, undefined> {
-  const { cursor: startCursor, collection, batchSize, limit, descending } = request;
+  const { cursor: startCursor, collection, batchSize, limit, descending, filter } = request;
   const maxRows = fetchItemsOf("batch_size", batchSize);
   const dataset = collection || DEFAULT_COLLECTION;
-  const list = ListRequest.fromPartial({ startCursor, dataset, limit, descending });
+  const list = ListRequest.fromPartial({ startCursor, dataset, limit, descending, filter });
   const listing = await openListing(list, "", context, deps);
   for await (const { rows, cursor } of listing.pages({ maxRows, maxBytes: PAGE_BYTES })) {
     const last = rows.length - 1;

@@ -1,4 +1,4 @@
-import { type DataItem, EncodedMessages, type ListRequest } from "@millrace/shared-types";
+import { DataItem, EncodedMessages, type ListRequest } from "@millrace/shared-types";
 
 import type { CallContext } from "../rpc/call-context.js";
 
@@ -24,6 +24,7 @@ export async function* listLargeDataset(
       if (index === last) return page.cursor;
       return request.cursorPerItem ? page.cursorAfter(index) : "";
     };
-    yield new EncodedMessages(page.rows.map((row, index) => dataItemBytes(row, cursorOf(index))));
+    if (page.rows.length === 0) yield DataItem.fromPartial({ cursor: page.cursor, control: listing.heartbeat(page) });
+    else yield new EncodedMessages(page.rows.map((row, index) => dataItemBytes(row, cursorOf(index))));
   }
 }

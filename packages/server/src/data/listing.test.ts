@@ -218,6 +218,64 @@ describe("a listing", () => {
     await fc.assert(property, { seed, numRuns: 300 });
   });
 
+  it("gives what a filter lets through, from wherever it goes on", async () => {
+    await using fixture = await openDataFixture();
+    const { data } = fixture;
+    await mutate(
+      data,
+      Array.from({ length: 100 }, (_, n) => putJson(keyOf(n), { n, even: n % 2 === 0 })),
+    );
+    await mutate(data, [put("text", "no JSON", { name: "T", attributes: new Map([["a", "b"]]) })]);
+    const filter = "data.n > 10.0 && data.even || item.attributes.a == 'b'";
+    const expected = Array.from({ length: 44 }, (_, n) => keyOf(12 + 2 * n));
+    const items = await collect(listed(data, { filter, batchSize: 7, cursorPerItem: true }));
+    expect(items.map(({ key: found }) => found)).toEqual([...expected, "text"]);
+    for (const [index, { cursor }] of items.entries()) {
+      const rest = await keysOf(listed(data, { filter, batchSize: 7, startCursor: cursor, limit: 3 }));
+      expect(rest).toEqual([...expected, "text"].slice(index + 1, index + 4));
+    }
+    expect(await keysOf(listed(data, { filter: "item.key == 'k0050'", keysOnly: true }))).toEqual([keyOf(50)]);
+    expect(await keysOf(listed(data, { filter: "item.id >= 99 && item.name == '' && data.even" }))).toEqual([
+      keyOf(98),
+    ]);
+    const otherFilter = collect(listed(data, { startCursor: items[0]?.cursor ?? "", filter: "item.version > 0" }));
+    await expect(otherFilter).rejects.toMatchObject({ reason: "INVALID_CURSOR" });
+    for (const wrong of ["event.type == ''", "item.data == b''", "item.key", "payload.x == 1", "item == 1"]) {
+      await expect(collect(listed(data, { filter: wrong }))).rejects.toMatchObject({ reason: "INVALID_FILTER" });
+    }
+  });
+
+  it("says where it is when nothing matches for long, if that is asked for", async () => {
+    await using fixture = await openDataFixture();
+    const { data, clock } = fixture;
+    await fill(data, 100);
+    const slow = new Proxy(fixture.items, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (name === "scan") clock.advance(100);
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+    const deps = { ...data, items: slow };
+    const request = { filter: "item.key == 'k0095'", batchSize: 10 };
+    expect(await keysOf(listed(deps, request))).toEqual([keyOf(95)]);
+    const messages = await collect(listed(deps, { ...request, heartbeatInterval: { seconds: 0, nanos: 300_000_000 } }));
+    expect(messages.map(({ key: found, control }) => control?.kind?.$case ?? found)).toEqual([
+      "heartbeat",
+      "heartbeat",
+      "heartbeat",
+      keyOf(95),
+    ]);
+    const { filter } = request;
+    expect(await keysOf(listed(data, { filter, startCursor: messages[1]?.cursor ?? "" }))).toEqual([keyOf(95)]);
+    const batches = await collect(
+      listedBatches(deps, { list: { ...request, heartbeatInterval: { seconds: 1, nanos: 0 } } }),
+    );
+    expect(batches.map(({ items, control }) => [items.length, control?.kind?.$case])).toEqual([[1, undefined]]);
+    const wrong = collect(listed(data, { heartbeatInterval: { seconds: 0, nanos: 1 } }));
+    await expect(wrong).rejects.toMatchObject({ reason: "INVALID_FIELD" });
+  });
+
   it("sends only the fields that are asked for, and numbers as they were written", async () => {
     await using fixture = await openDataFixture();
     await mutate(fixture.data, [

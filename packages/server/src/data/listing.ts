@@ -1,4 +1,12 @@
-import { type ListRequest, ServiceError } from "@millrace/shared-types";
+import { setImmediate } from "node:timers/promises";
+
+import {
+  durationOfMs,
+  type ListRequest,
+  ServiceError,
+  type StreamControl,
+  timestampOfMs,
+} from "@millrace/shared-types";
 
 import { isJsonType } from "../events/filter/json-payload.js";
 import { type Row, type RowPage, SnapshotExpired } from "../ports/item-store.js";
@@ -20,7 +28,7 @@ export interface PageLimits {
   readonly maxBytes: number;
 }
 
-/** Rows as they are sent, one at least. */
+/** Rows as they are sent; none: nothing that is wanted was found for a while. */
 export interface ListPage {
   readonly rows: readonly Row[];
   /** Where a listing goes on after the page. */
@@ -52,6 +60,12 @@ export async function openListing(
   return new Listing({ plan, start, total, context, deps });
 }
 
+interface PlacedRow {
+  readonly row: Row;
+  /** After it. */
+  readonly position: ListPosition;
+}
+
 interface ListingParts {
   readonly plan: ListPlan;
   readonly start: ListPosition;
@@ -67,6 +81,8 @@ export class Listing {
   readonly #signal: AbortSignal;
   readonly #deps: DataDeps;
   #position: ListPosition;
+  /** When something was sent last, on the monotonic clock. */
+  #sentAt: number;
 
   constructor({ plan, start, total, context, deps }: ListingParts) {
     this.#plan = plan;
@@ -74,6 +90,7 @@ export class Listing {
     this.#signal = context.signal;
     this.#deps = deps;
     this.#position = start;
+    this.#sentAt = deps.clock.monotonicMs();
     context.resumeFrom(() => this.#cursorAt(this.#position));
   }
 
@@ -85,32 +102,31 @@ export class Listing {
   async *pages({ maxRows, maxBytes }: PageLimits): AsyncGenerator<ListPage, void, undefined> {
     for (let { limit: left } = this.#plan, exhausted = false; left > 0 && !exhausted;) {
       this.#signal.throwIfAborted();
-      const page = await this.#scan({ maxRows: Math.min(maxRows, left), maxBytes });
-      ({ exhausted } = page);
-      left -= page.rows.length;
-      if (page.rows.length === 0) continue;
-      const positions = page.rows.map((_, index) => this.#positionAfter(page.rows, index));
-      const last = positions.at(-1) ?? this.#position;
-      yield {
-        rows: page.rows.map((row) => this.#asSent(row)),
-        cursor: this.#cursorAt(last),
-        cursorAfter: (index) => this.#cursorAt(positions[index] ?? last),
-        progress: exhausted ? 1 : Math.min(1, last.scanned / Math.max(1, this.#total)),
-      };
-      this.#position = last;
+      const scanned = await this.#scan({ maxRows: this.#plan.matches ? maxRows : Math.min(maxRows, left), maxBytes });
+      const { rows, position } = this.#wanted(scanned.rows, left);
+      exhausted = scanned.exhausted && position.scanned === this.#position.scanned + scanned.rows.length;
+      left -= rows.length;
+      if (rows.length === 0 && !this.#isHeartbeatDue(exhausted)) {
+        this.#position = position;
+        await setImmediate(); // a store in memory leaves no time for anything else
+      } else {
+        yield this.#pageOf(rows, position, exhausted);
+        this.#position = position;
+        this.#sentAt = this.#deps.clock.monotonicMs();
+      }
     }
     await checkStillThere(this.#deps.records, this.#plan.dataset); // or what it had may have been dropped
   }
 
   async #scan(limits: PageLimits): Promise<RowPage> {
-    const { dataset, range, keysOnly } = this.#plan;
+    const { dataset, range, keysOnly, matches } = this.#plan;
     const { snapshot, key: afterKey } = this.#position;
     try {
       return await this.#deps.items.scan({
         collection: dataset.collection,
         ...range,
         ...limits,
-        keysOnly,
+        keysOnly: keysOnly && matches === undefined,
         ...(snapshot !== undefined && { snapshot }),
         ...(afterKey !== undefined && { afterKey }),
       });
@@ -119,9 +135,42 @@ export class Listing {
     }
   }
 
-  #positionAfter(rows: readonly Row[], index: number): ListPosition {
-    const { snapshot, scanned } = this.#position;
-    return { snapshot, scanned: scanned + index + 1, key: rows[index]?.key };
+  /** The rows that are wanted, `left` at most, and where the listing is after them or all that are not. */
+  #wanted(
+    scanned: readonly Row[],
+    left: number,
+  ): { readonly rows: readonly PlacedRow[]; readonly position: ListPosition } {
+    const { matches } = this.#plan;
+    const rows: PlacedRow[] = [];
+    let position = this.#position;
+    for (const row of scanned) {
+      if (rows.length === left) break;
+      position = { ...position, scanned: position.scanned + 1, key: row.key };
+      if (matches === undefined || matches(row)) rows.push({ row, position });
+    }
+    return { rows, position };
+  }
+
+  #isHeartbeatDue(exhausted: boolean): boolean {
+    const { heartbeatMs } = this.#plan;
+    return !exhausted && heartbeatMs > 0 && this.#deps.clock.monotonicMs() - this.#sentAt >= heartbeatMs;
+  }
+
+  #pageOf(rows: readonly PlacedRow[], position: ListPosition, exhausted: boolean): ListPage {
+    return {
+      rows: rows.map(({ row }) => this.#asSent(row)),
+      cursor: this.#cursorAt(position),
+      cursorAfter: (index) => this.#cursorAt(rows[index]?.position ?? position),
+      progress: exhausted ? 1 : Math.min(1, position.scanned / Math.max(1, this.#total)),
+    };
+  }
+
+  /** Of a page without rows. */
+  heartbeat({ cursor: resumeToken }: ListPage): StreamControl {
+    const { clock } = this.#deps;
+    const interval = durationOfMs(this.#plan.heartbeatMs);
+    const value = { serverTime: timestampOfMs(clock.now()), sequence: 0, resumeToken, interval };
+    return { kind: { $case: "heartbeat", value } };
   }
 
   #cursorAt(position: ListPosition): string {

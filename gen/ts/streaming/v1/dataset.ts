@@ -146,11 +146,14 @@ export interface ListRequest {
   /** Dataset; empty means "default". */
   dataset: string;
   /**
-   * CEL over `item` (key, id, version, update_time, attributes) and, for JSON
-   * items, `data`. The part of it that SQL can do runs in the database.
+   * CEL over `item` (key, id, version, update_time, name, content_type,
+   * attributes) and, for JSON items, `data`.
    */
   filter: string;
-  /** For JSON items: only these top-level fields or dotted paths. */
+  /**
+   * For JSON items: only these top-level fields or dotted paths, at most 100.
+   * A path goes through lists, into each element.
+   */
   fields: string[];
   /** Most items to send; 0 means all. */
   limit: number;
@@ -172,7 +175,7 @@ export interface ListRequest {
   cursorPerItem: boolean;
   /**
    * Send a control with the scan position when nothing matched for this long;
-   * 0 means never. For filters that match rarely.
+   * 0 means never, otherwise at least 100 ms. For filters that match rarely.
    */
   heartbeatInterval: Duration | undefined;
 }

@@ -80,7 +80,10 @@ export interface Mutation {
   /** What to do. */
   operation:
     | //
-    /** Insert or replace. id 0 lets the server choose. */
+    /**
+     * Insert or replace. id, key, data, name, content_type and attributes are
+     * read. id 0 lets the server choose.
+     */
     { $case: "put"; value: DataItem }
     | //
     /** Delete the item with this key. */
@@ -127,7 +130,10 @@ export interface MutationResult {
 
 /** ListBatchesRequest lists in batches. */
 export interface ListBatchesRequest {
-  /** What to list. */
+  /**
+   * What to list. Its batch_size is the most items of a message here; default
+   * and at most 1000.
+   */
   list:
     | ListRequest
     | undefined;

@@ -9,6 +9,8 @@ import {
   StatusCode,
 } from "@millrace/shared-types";
 
+import { SqliteItemStore } from "../adapters/embedded/sqlite-item-store.js";
+import { openTemporaryFolder } from "../adapters/embedded/temporary-folder.js";
 import { MemoryItemStore } from "../adapters/memory/memory-item-store.js";
 import { contextOf } from "../files/files-fixture.test.support.js";
 import type { ItemStore } from "../ports/item-store.js";
@@ -197,41 +199,44 @@ describe("MutateItems with an idempotency key", () => {
     expect(await keysOf(listed(data))).toHaveLength(1);
   });
 
-  it.each([false, true])(
-    "finds out what an attempt did that was cut off before it was noted (atomic: %s)",
-    async (atomic) => {
-      const items = new MemoryItemStore();
-      await using fixture = await openDataFixture();
-      const { records, clock } = fixture;
-      const mutations = [
-        put("", "server's number"),
-        put("a", "2"),
-        ...(atomic ? [] : [withVersion(put("a", "3"), 1), put("taken", "", { id: "1" })]),
-        deletion("b"),
-        deletion("b"),
-        put("b", "again"),
-        put("a", "4"),
-      ];
-      const start = [put("a", "1"), put("b", "1")];
-      await using witness = await openDataFixture({ records, items, clock });
-      await mutate(witness.data, start);
-      await using dying = await openDataFixture({ records, clock, items: dyingAfter(items, 1) });
-      await expect(mutate(dying.data, mutations, { idempotencyKey, atomic })).rejects.toThrow("killed");
-      await mutate(witness.data, [put("a", "since then"), deletion("b")]);
-      clock.advance(5 * 3_600_000);
-      await sweep(witness.data);
-      const before = await keysOf(listed(witness.data));
-      const { results, replayed } = await mutate(witness.data, mutations, { idempotencyKey, atomic });
-      expect(replayed).toBe(true);
-      expect(await keysOf(listed(witness.data))).toEqual(before);
+  it.each([
+    ["in memory", false],
+    ["in memory", true],
+    ["sqlite", false],
+  ])("finds out what an attempt did that was cut off before it was noted (%s, atomic: %s)", async (kind, atomic) => {
+    await using folder = await openTemporaryFolder();
+    await using items =
+      kind === "sqlite" ? await SqliteItemStore.open(`${folder.path}/items.db`) : new MemoryItemStore();
+    await using fixture = await openDataFixture();
+    const { records, clock } = fixture;
+    const mutations = [
+      put("", "server's number"),
+      put("a", "2"),
+      ...(atomic ? [] : [withVersion(put("a", "3"), 1), put("taken", "", { id: "1" })]),
+      deletion("b"),
+      deletion("b"),
+      put("b", "again"),
+      put("a", "4"),
+    ];
+    const start = [put("a", "1"), put("b", "1")];
+    await using witness = await openDataFixture({ records, items, clock });
+    await mutate(witness.data, start);
+    await using dying = await openDataFixture({ records, clock, items: dyingAfter(items, 1) });
+    await expect(mutate(dying.data, mutations, { idempotencyKey, atomic })).rejects.toThrow("killed");
+    await mutate(witness.data, [put("a", "since then"), deletion("b")]);
+    clock.advance(5 * 3_600_000);
+    await sweep(witness.data);
+    const before = await keysOf(listed(witness.data));
+    const { results, replayed } = await mutate(witness.data, mutations, { idempotencyKey, atomic });
+    expect(replayed).toBe(true);
+    expect(await keysOf(listed(witness.data))).toEqual(before);
 
-      await using other = await openDataFixture({ clock });
-      await mutate(other.data, start);
-      await mutate(other.data, [put("x", "as the mark does, this takes a version")]);
-      const undisturbed = await mutate(other.data, mutations, { atomic });
-      const facts = ({ status, version }: (typeof results)[number]): unknown => [status?.code, version];
-      expect(results.map(facts)).toEqual(undisturbed.results.map(facts));
-      expect(await mutate(witness.data, mutations, { idempotencyKey, atomic })).toEqual({ results, replayed: true });
-    },
-  );
+    await using other = await openDataFixture({ clock });
+    await mutate(other.data, start);
+    await mutate(other.data, [put("x", "as the mark does, this takes a version")]);
+    const undisturbed = await mutate(other.data, mutations, { atomic });
+    const facts = ({ status, version }: (typeof results)[number]): unknown => [status?.code, version];
+    expect(results.map(facts)).toEqual(undisturbed.results.map(facts));
+    expect(await mutate(witness.data, mutations, { idempotencyKey, atomic })).toEqual({ results, replayed: true });
+  });
 });

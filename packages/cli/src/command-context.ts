@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 
-import type { ChatApi, EventsApi, FilesApi, ResumeStore } from "@millrace/client-sdk";
+import type { ChatApi, DataApi, EventsApi, FilesApi, ResumeStore } from "@millrace/client-sdk";
 import { type Command, Option } from "commander";
 
 import type { Terminal } from "./terminal.js";
@@ -10,6 +10,7 @@ export interface CommandClient extends AsyncDisposable {
   readonly files: FilesApi;
   readonly events: EventsApi;
   readonly chat: ChatApi;
+  readonly data: DataApi;
 }
 
 /** What commands work with; tests put their own here. */

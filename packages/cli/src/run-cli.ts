@@ -4,6 +4,10 @@ import { CLI_VERSION } from "./cli-version.js";
 import type { CommandContext } from "./command-context.js";
 import { chatCommand } from "./commands/chat.js";
 import { downloadCommand } from "./commands/download.js";
+import { exportCommand } from "./commands/export.js";
+import { getCommand } from "./commands/get.js";
+import { importCommand } from "./commands/import.js";
+import { listCommand } from "./commands/list.js";
 import { logCommand } from "./commands/log.js";
 import { lsCommand } from "./commands/ls.js";
 import { publishCommand } from "./commands/publish.js";
@@ -39,6 +43,10 @@ const COMMANDS = [
   subscribeCommand,
   logCommand,
   chatCommand,
+  getCommand,
+  listCommand,
+  importCommand,
+  exportCommand,
 ];
 
 /**
@@ -58,7 +66,7 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 function programOf(context: CommandContext): Command {
   const { terminal } = context;
   const program = new Command("millrace")
-    .description("Files, events and chat of a Millrace server.")
+    .description("Files, events, chat and datasets of a Millrace server.")
     .version(CLI_VERSION);
   for (const command of COMMANDS) program.addCommand(command(context));
   for (const command of [program, ...program.commands]) {

@@ -1,6 +1,6 @@
 import { Readable, type Writable } from "node:stream";
 
-import { type ChatApi, type EventsApi, type FilesApi, MemoryResumeStore } from "@millrace/client-sdk";
+import { type ChatApi, type DataApi, type EventsApi, type FilesApi, MemoryResumeStore } from "@millrace/client-sdk";
 
 import { runCli } from "./run-cli.js";
 import { RecordingTerminal } from "./terminal.test.support.js";
@@ -10,6 +10,7 @@ export interface CommandSetup {
   readonly files?: Partial<FilesApi>;
   readonly events?: Partial<EventsApi>;
   readonly chat?: Partial<ChatApi>;
+  readonly data?: Partial<DataApi>;
   /** Standard input. Default: empty. */
   readonly input?: Readable | string;
   readonly screen?: Writable;
@@ -31,8 +32,8 @@ export interface CommandRun {
 
 /** Runs a command with APIs that a test makes up. */
 export async function runCommand(args: readonly string[], setup: CommandSetup = {}): Promise<CommandRun> {
-  const { files, events, chat, input = "", screen, signal, refusal, terminal = new RecordingTerminal() } = setup;
-  const apis = { files, events, chat } as { files: FilesApi; events: EventsApi; chat: ChatApi };
+  const { files, events, chat, data, input = "", screen, signal, refusal, terminal = new RecordingTerminal() } = setup;
+  const apis = { files, events, chat, data } as { files: FilesApi; events: EventsApi; chat: ChatApi; data: DataApi };
   const targets: string[] = [];
   let closed = 0;
   const code = await runCli(args, {

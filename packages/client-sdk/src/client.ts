@@ -1,5 +1,6 @@
 import {
   ChatServiceDefinition,
+  DatasetServiceDefinition,
   EventServiceDefinition,
   FileServiceDefinition,
   HealthDefinition,
@@ -11,6 +12,7 @@ import {
 import { type ChatApi, createChatApi } from "./chat/chat-api.js";
 import { checkCallOptions, checkDrainOptions, checkOptions, checkWaitOptions } from "./check-options.js";
 import type { ClientStats } from "./client-stats.js";
+import { createDataApi, type DataApi } from "./data/data-api.js";
 import { createEventsApi, type EventsApi, type EventsDeps } from "./events/events-api.js";
 import { createFilesApi, type FilesApi } from "./files/files-api.js";
 import { checkHealth, type ServingStatus } from "./info/health.js";
@@ -30,6 +32,7 @@ export interface RawServices {
   readonly fileService: TypedMethods<typeof FileServiceDefinition>;
   readonly eventService: TypedMethods<typeof EventServiceDefinition>;
   readonly chatService: TypedMethods<typeof ChatServiceDefinition>;
+  readonly datasetService: TypedMethods<typeof DatasetServiceDefinition>;
   readonly infoService: TypedMethods<typeof InfoServiceDefinition>;
   readonly health: TypedMethods<typeof HealthDefinition>;
 }
@@ -39,6 +42,7 @@ export interface StreamingClient extends AsyncDisposable {
   readonly files: FilesApi;
   readonly events: EventsApi;
   readonly chat: ChatApi;
+  readonly data: DataApi;
   readonly raw: RawServices;
   /** The four kinds of call, for services of your own: see `createTypedClient`. */
   readonly rpc: Rpc;
@@ -109,6 +113,7 @@ function clientOver(connection: Connection, defaults: CallOptions): StreamingCli
     files: createFilesApi({ ...deps, target: transport.target }),
     events: createEventsApi(deps),
     chat: createChatApi(deps),
+    data: createDataApi(deps),
     raw: rawServices(rpc),
     rpc,
     info: (options) => getServerInfo(rpc, options),
@@ -146,6 +151,7 @@ function rawServices(rpc: Rpc): RawServices {
     fileService: typedMethods(FileServiceDefinition, rpc),
     eventService: typedMethods(EventServiceDefinition, rpc),
     chatService: typedMethods(ChatServiceDefinition, rpc),
+    datasetService: typedMethods(DatasetServiceDefinition, rpc),
     infoService: typedMethods(InfoServiceDefinition, rpc),
     health: typedMethods(HealthDefinition, rpc),
   };

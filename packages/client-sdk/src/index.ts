@@ -1,6 +1,7 @@
 export * from "./chat/index.js";
 export { connectClient, createClient, type RawServices, type StreamingClient } from "./client.js";
 export type { ClientStats } from "./client-stats.js";
+export * from "./data/index.js";
 export * from "./errors.js";
 export * from "./events/index.js";
 export * from "./files/index.js";

@@ -1,6 +1,7 @@
 import {
   ChatServiceDefinition,
   createTokenSigner,
+  DatasetServiceDefinition,
   DEFAULT_LIMITS,
   EventServiceDefinition,
   FileServiceDefinition,
@@ -12,6 +13,10 @@ import {
 import type { ChatDeps, ChatLimits } from "./chat/chat-deps.js";
 import { resolveChatLimits } from "./chat/chat-limits.js";
 import { chatService, chatStreams, openChat } from "./chat/chat-service.js";
+import type { DataDeps, DataLimits } from "./data/data-deps.js";
+import { resolveDataLimits } from "./data/data-limits.js";
+import { dataService, dataStreams, itemStreams } from "./data/data-service.js";
+import { openData } from "./data/open-data.js";
 import type { EventsLimits } from "./events/events-deps.js";
 import { resolveEventsLimits } from "./events/events-limits.js";
 import { eventsService, eventStreams } from "./events/events-service.js";
@@ -40,6 +45,8 @@ export interface StreamingServerOptions extends Omit<ServerOptions, "onClosed"> 
   readonly eventLimits?: Partial<EventsLimits>;
   /** What chat messages may be, and how many. Default: `DEFAULT_LIMITS` of shared-types. */
   readonly chatLimits?: Partial<ChatLimits>;
+  /** What items may be, and how long listings can go on. Default: items of 1 MiB, snapshots of an hour. */
+  readonly dataLimits?: Partial<DataLimits>;
 }
 
 const KIB = 1024;
@@ -52,8 +59,10 @@ const FILE_LIMITS: NumberRanges<Partial<FilesLimits>> = {
   minPartBytes: { default: DEFAULT_LIMITS.minPartBytes, min: 1, max: KIB * KIB * KIB },
 };
 
+const OPTION_NAMES = [...SERVER_OPTION_NAMES, "dataDir", "fileLimits", "eventLimits", "chatLimits", "dataLimits"];
+
 /** Optional features of the contract that this server has. */
-const FEATURES = ["files.parallel", "files.dedupe"];
+const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
 
 /**
  * Starts the whole Millrace server: the `streaming.v1` services over the stores in `dataDir`, and the services of
@@ -63,11 +72,12 @@ const FEATURES = ["files.parallel", "files.dedupe"];
  * @throws {Error} `DataDirInUseError` if another process holds `dataDir`
  */
 export async function createStreamingServer(options: StreamingServerOptions = {}): Promise<RunningServer> {
-  checkNames("option", options, [...SERVER_OPTION_NAMES, "dataDir", "fileLimits", "eventLimits", "chatLimits"]);
-  const { dataDir, fileLimits, eventLimits, chatLimits, services = [], ...rest } = options;
+  checkNames("option", options, OPTION_NAMES);
+  const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, services = [], ...rest } = options;
   const ofFiles = resolveNumbers("fileLimits", fileLimits, FILE_LIMITS);
   const ofEvents = resolveEventsLimits("eventLimits", eventLimits);
   const ofChat = resolveChatLimits("chatLimits", chatLimits);
+  const ofData = resolveDataLimits("dataLimits", dataLimits);
   await using stack = new AsyncDisposableStack();
   const stores = stack.use(await openStores(dataDir));
   const shared = sharedOptions(stores, rest);
@@ -76,7 +86,8 @@ export async function createStreamingServer(options: StreamingServerOptions = {}
   const { log: eventLog, feed } = events;
   const allowAnonymous = rest.authenticate === undefined;
   const chat = stack.use(await openChat({ ...shared, eventLog, feed, limits: ofChat, allowAnonymous }));
-  const builtIn = builtInServices(stores.clusterId, { files, events, chat }, rest);
+  const data = stack.use(await openData({ ...shared, items: stores.items, limits: ofData }));
+  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data }, rest);
   const opened = stack.move();
   try {
     const onClosed = (): Promise<void> => opened.disposeAsync();
@@ -99,21 +110,24 @@ interface Domains {
   readonly files: FilesDeps;
   readonly events: SubscriptionsDeps;
   readonly chat: ChatDeps;
+  readonly data: DataDeps;
 }
 
 /** The domains that are not built yet answer UNIMPLEMENTED. */
 function builtInServices(clusterId: string, domains: Domains, options: ServerOptions): readonly BoundService[] {
-  const { files, events, chat } = domains;
+  const { files, events, chat, data } = domains;
   return [
     partialService(StreamingServiceDefinition, {
       ...fileStreams(files),
       ...eventStreams(events),
       ...chatStreams(chat),
+      ...dataStreams(data),
     }),
-    partialService(StreamServiceDefinition, chatStreams(chat)),
+    service(StreamServiceDefinition, { ...chatStreams(chat), ...itemStreams(data) }),
     service(FileServiceDefinition, filesService(files)),
     service(EventServiceDefinition, eventsService(events)),
     service(ChatServiceDefinition, chatService(chat)),
+    service(DatasetServiceDefinition, dataService(data)),
     infoService({ clusterId, features: FEATURES, limits: limitsInForce(domains, options), clock: files.clock }),
   ];
 }

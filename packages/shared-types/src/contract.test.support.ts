@@ -87,7 +87,9 @@ function arbitraryField(field: protobuf.Field): fc.Arbitrary<unknown> {
   }
   if (field.repeated) return fc.array(value, { maxLength: 3 });
   const mayBeAbsent = field.partOf !== null || field.resolvedType instanceof protobuf.Type;
-  return mayBeAbsent ? fc.option(value.map(asSent), { nil: undefined }) : fc.oneof(fc.constant(defaultOf(field)), value);
+  return mayBeAbsent
+    ? fc.option(value.map(asSent), { nil: undefined })
+    : fc.oneof(fc.constant(defaultOf(field)), value);
 }
 
 /** Where absence can be told from emptiness, empty bytes are sent, and come back as a view of the message. */

@@ -3,6 +3,7 @@ export * from "#gen/streaming/v1/chat.js";
 export * from "#gen/streaming/v1/chat_service.js";
 export * from "#gen/streaming/v1/common.js";
 export * from "#gen/streaming/v1/dataset.js";
+export * from "#gen/streaming/v1/dataset_service.js";
 export * from "#gen/streaming/v1/event.js";
 export * from "#gen/streaming/v1/event_service.js";
 export * from "#gen/streaming/v1/file.js";

@@ -103,3 +103,27 @@ export const MAX_BATCH_EVENTS = 5000;
 
 /** The room of those who name none. */
 export const DEFAULT_CHAT_ROOM = "general";
+
+/** A dataset's item: its key (and its name), in bytes of UTF-8. */
+export const MAX_ITEM_KEY_BYTES: number = 1 * KIB;
+
+/** Attributes of an item: entries. */
+export const MAX_ITEM_ATTRIBUTES = 64;
+
+/** Attributes of an item: bytes of UTF-8 of all keys and values. */
+export const MAX_ITEM_ATTRIBUTE_BYTES: number = 16 * KIB;
+
+/** Changes of one MutateItems request, and their keys and contents in bytes. */
+export const MAX_MUTATIONS = 10_000;
+export const MAX_MUTATION_BYTES: number = 3 * MIB;
+
+/** Items of a listing that are fetched at a time: when the request does not say, and at most. */
+export const DEFAULT_FETCH_ITEMS = 100;
+export const MAX_FETCH_ITEMS = 10_000;
+
+/** Messages of a batched listing, in bytes: when the request does not say, and at most. */
+export const DEFAULT_LIST_BATCH_BYTES: number = 256 * KIB;
+export const MAX_LIST_BATCH_BYTES: number = 2 * MIB;
+
+/** JSON paths that a request can select. */
+export const MAX_FIELD_PATHS = 100;

@@ -61,6 +61,7 @@ export const REASONS: Readonly<Record<Reason, ReasonRule>> = {
   EPOCH_CHANGED: { code: StatusCode.FAILED_PRECONDITION, retryable: false, metadata: ["epoch"] },
   SLOW_CONSUMER: { code: StatusCode.RESOURCE_EXHAUSTED, retryable: true, metadata: ["resume_token"] },
   CONSUMER_REPLACED: { code: StatusCode.ABORTED, retryable: false, metadata: [] },
+  SNAPSHOT_EXPIRED: { code: StatusCode.FAILED_PRECONDITION, retryable: false, metadata: ["snapshot_id"] },
   DRAINING: { code: StatusCode.UNAVAILABLE, retryable: true, metadata: ["resume_token"] },
   BACKEND_UNAVAILABLE: { code: StatusCode.UNAVAILABLE, retryable: true, metadata: [] },
   STREAM_IDLE: { code: StatusCode.DEADLINE_EXCEEDED, retryable: true, metadata: ["idle_timeout_ms"] },

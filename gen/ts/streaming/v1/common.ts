@@ -117,6 +117,8 @@ export const ErrorReason = {
   SLOW_CONSUMER: 43,
   /** CONSUMER_REPLACED - ABORTED. Another stream attached to the subscription with this consumer_id. */
   CONSUMER_REPLACED: 45,
+  /** SNAPSHOT_EXPIRED - FAILED_PRECONDITION. The read snapshot has expired. metadata: snapshot_id. */
+  SNAPSHOT_EXPIRED: 44,
   /**
    * DRAINING - UNAVAILABLE with RetryInfo. The server is draining; reconnect.
    * metadata: resume_token where the stream has one.
@@ -173,6 +175,7 @@ export namespace ErrorReason {
   export type EPOCH_CHANGED = typeof ErrorReason.EPOCH_CHANGED;
   export type SLOW_CONSUMER = typeof ErrorReason.SLOW_CONSUMER;
   export type CONSUMER_REPLACED = typeof ErrorReason.CONSUMER_REPLACED;
+  export type SNAPSHOT_EXPIRED = typeof ErrorReason.SNAPSHOT_EXPIRED;
   export type DRAINING = typeof ErrorReason.DRAINING;
   export type BACKEND_UNAVAILABLE = typeof ErrorReason.BACKEND_UNAVAILABLE;
   export type STREAM_IDLE = typeof ErrorReason.STREAM_IDLE;
@@ -264,6 +267,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 45:
     case "ERROR_REASON_CONSUMER_REPLACED":
       return ErrorReason.CONSUMER_REPLACED;
+    case 44:
+    case "ERROR_REASON_SNAPSHOT_EXPIRED":
+      return ErrorReason.SNAPSHOT_EXPIRED;
     case 60:
     case "ERROR_REASON_DRAINING":
       return ErrorReason.DRAINING;
@@ -342,6 +348,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_SLOW_CONSUMER";
     case ErrorReason.CONSUMER_REPLACED:
       return "ERROR_REASON_CONSUMER_REPLACED";
+    case ErrorReason.SNAPSHOT_EXPIRED:
+      return "ERROR_REASON_SNAPSHOT_EXPIRED";
     case ErrorReason.DRAINING:
       return "ERROR_REASON_DRAINING";
     case ErrorReason.BACKEND_UNAVAILABLE:
@@ -429,6 +437,16 @@ export interface Status {
   message: string;
   /** Details: google.rpc.ErrorInfo, RetryInfo, BadRequest... */
   details: Any[];
+}
+
+/** ItemError is the failure of one element of a stream or a batch. */
+export interface ItemError {
+  /** Zero-based position in the request stream. */
+  index: number;
+  /** Identifier that the client gave, if any. */
+  id: string;
+  /** What went wrong. */
+  status: Status | undefined;
 }
 
 /** ByteRange is a half-open range of bytes. */
@@ -621,6 +639,109 @@ export const Status: MessageFns<Status> = {
     message.code = object.code ?? 0;
     message.message = object.message ?? "";
     message.details = object.details?.map((e) => Any.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseItemError(): ItemError {
+  return { index: 0, id: "", status: undefined };
+}
+
+export const ItemError: MessageFns<ItemError> = {
+  encode(message: ItemError, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).int64(message.index);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    if (message.status !== undefined) {
+      Status.encode(message.status, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ItemError {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseItemError();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.status = Status.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ItemError {
+    return {
+      index: isSet(object.index) ? globalThis.Number(object.index) : 0,
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      status: isSet(object.status) ? Status.fromJSON(object.status) : undefined,
+    };
+  },
+
+  toJSON(message: ItemError): unknown {
+    const obj: any = {};
+    if (message.index !== 0) {
+      obj.index = Math.round(message.index);
+    }
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.status !== undefined) {
+      obj.status = Status.toJSON(message.status);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ItemError>): ItemError {
+    return ItemError.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ItemError>): ItemError {
+    const message = createBaseItemError();
+    message.index = object.index ?? 0;
+    message.id = object.id ?? "";
+    message.status = (object.status !== undefined && object.status !== null)
+      ? Status.fromPartial(object.status)
+      : undefined;
     return message;
   },
 };

@@ -3,13 +3,97 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.js";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { StreamControl } from "./common.js";
+
+/** ReadConsistency says how the items of a listing relate in time. */
+export const ReadConsistency = {
+  /** UNSPECIFIED - Same as SNAPSHOT. */
+  UNSPECIFIED: 0,
+  /**
+   * SNAPSHOT - All items as of the start of the listing, also after a resume, until the
+   * snapshot expires (default 1 h).
+   */
+  SNAPSHOT: 1,
+  /**
+   * EVENTUAL - Each batch as of its own time: no snapshot to expire; items that change
+   * while listing may be missed or seen with their new content, never twice.
+   */
+  EVENTUAL: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ReadConsistency = typeof ReadConsistency[keyof typeof ReadConsistency];
+
+export namespace ReadConsistency {
+  export type UNSPECIFIED = typeof ReadConsistency.UNSPECIFIED;
+  export type SNAPSHOT = typeof ReadConsistency.SNAPSHOT;
+  export type EVENTUAL = typeof ReadConsistency.EVENTUAL;
+  export type UNRECOGNIZED = typeof ReadConsistency.UNRECOGNIZED;
+}
+
+export function readConsistencyFromJSON(object: any): ReadConsistency {
+  switch (object) {
+    case 0:
+    case "READ_CONSISTENCY_UNSPECIFIED":
+      return ReadConsistency.UNSPECIFIED;
+    case 1:
+    case "READ_CONSISTENCY_SNAPSHOT":
+      return ReadConsistency.SNAPSHOT;
+    case 2:
+    case "READ_CONSISTENCY_EVENTUAL":
+      return ReadConsistency.EVENTUAL;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ReadConsistency.UNRECOGNIZED;
+  }
+}
+
+export function readConsistencyToJSON(object: ReadConsistency): string {
+  switch (object) {
+    case ReadConsistency.UNSPECIFIED:
+      return "READ_CONSISTENCY_UNSPECIFIED";
+    case ReadConsistency.SNAPSHOT:
+      return "READ_CONSISTENCY_SNAPSHOT";
+    case ReadConsistency.EVENTUAL:
+      return "READ_CONSISTENCY_EVENTUAL";
+    case ReadConsistency.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 /** GetDataRequest names one item. */
 export interface GetDataRequest {
+  /** Dataset; empty means "default". */
+  dataset: string;
+  /** Which item. */
+  item:
+    | //
+    /** By number. */
+    { $case: "id"; value: string }
+    | //
+    /** By key. */
+    { $case: "key"; value: string }
+    | undefined;
+  /** Answer not_modified if the item still has this version. */
+  ifVersionNotMatch?:
+    | number
+    | undefined;
+  /** For JSON items: only these top-level fields or dotted paths. */
+  fields: string[];
 }
 
 /** GetDataResponse holds one item. */
 export interface GetDataResponse {
+  /** The item; unset if not_modified. */
+  item:
+    | DataItem
+    | undefined;
+  /** The item has the version that the client knows. */
+  notModified: boolean;
 }
 
 /** DataItem is a row of a dataset. */
@@ -18,20 +102,121 @@ export interface DataItem {
   id: string;
   /** Content. */
   data: Uint8Array;
+  /** Key, unique in its dataset; the decimal id if the writer gave none. */
+  key: string;
+  /**
+   * Opaque position after this item, to be passed as start_cursor. Set on the
+   * last item of every internal batch, on every item if
+   * ListRequest.cursor_per_item is set.
+   */
+  cursor: string;
+  /** Grows with each change of the item. */
+  version: number;
+  /** When it last changed. */
+  updateTime:
+    | Timestamp
+    | undefined;
+  /** Media type of data; "application/json" makes it readable to filters. */
+  contentType: string;
+  /** Free attributes. */
+  attributes: Map<string, string>;
+  /**
+   * Replaces the item in messages about the stream. Sent only if
+   * ListRequest.heartbeat_interval is set.
+   */
+  control:
+    | StreamControl
+    | undefined;
+  /** Display name; the same as Item.name. */
+  name: string;
+}
+
+export interface DataItem_AttributesEntry {
+  key: string;
+  value: string;
 }
 
 /** ListRequest selects items of a dataset. */
 export interface ListRequest {
-  /** Start after this cursor. */
+  /**
+   * Start after this cursor. A cursor stays usable across reconnects, restarts
+   * and servers; it carries its snapshot and is bound to filter and order.
+   */
   startCursor: string;
+  /** Dataset; empty means "default". */
+  dataset: string;
+  /**
+   * CEL over `item` (key, id, version, update_time, name, content_type,
+   * attributes) and, for JSON items, `data`.
+   */
+  filter: string;
+  /**
+   * For JSON items: only these top-level fields or dotted paths, at most 100.
+   * A path goes through lists, into each element.
+   */
+  fields: string[];
+  /** Most items to send; 0 means all. */
+  limit: number;
+  /** Items fetched at a time; default 100 (the seed's), at most 10000. */
+  batchSize: number;
+  /** Descending order of key. */
+  descending: boolean;
+  /** Only keys that start with this. */
+  keyPrefix: string;
+  /** Only keys at or after this. */
+  startKey: string;
+  /** Only keys before this. */
+  endKey: string;
+  /** Leave out data. */
+  keysOnly: boolean;
+  /** How consistent the items are with each other. */
+  consistency: ReadConsistency;
+  /** Set DataItem.cursor on every item. */
+  cursorPerItem: boolean;
+  /**
+   * Send a control with the scan position when nothing matched for this long;
+   * 0 means never, otherwise at least 100 ms. For filters that match rarely.
+   */
+  heartbeatInterval: Duration | undefined;
+}
+
+/** DataBatch is a run of items in one message. */
+export interface DataBatch {
+  /** The items. */
+  items: DataItem[];
+  /** Position after the last item, or after what was scanned. */
+  cursor: string;
+  /** Number of items in this message. */
+  rowCount: number;
+  /** Fraction of the listing done, 0 to 1; an estimate. */
+  progress: number;
+  /** Set in messages without items. */
+  control: StreamControl | undefined;
 }
 
 function createBaseGetDataRequest(): GetDataRequest {
-  return {};
+  return { dataset: "", item: undefined, ifVersionNotMatch: undefined, fields: [] };
 }
 
 export const GetDataRequest: MessageFns<GetDataRequest> = {
-  encode(_: GetDataRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: GetDataRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dataset !== "") {
+      writer.uint32(10).string(message.dataset);
+    }
+    switch (message.item?.$case) {
+      case "id":
+        writer.uint32(16).int64(message.item.value);
+        break;
+      case "key":
+        writer.uint32(26).string(message.item.value);
+        break;
+    }
+    if (message.ifVersionNotMatch !== undefined) {
+      writer.uint32(32).int64(message.ifVersionNotMatch);
+    }
+    for (const v of message.fields) {
+      writer.uint32(42).string(v!);
+    }
     return writer;
   },
 
@@ -48,6 +233,46 @@ export const GetDataRequest: MessageFns<GetDataRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.dataset = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.item = { $case: "id", value: reader.int64().toString() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.item = { $case: "key", value: reader.string() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ifVersionNotMatch = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.fields.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -60,30 +285,80 @@ export const GetDataRequest: MessageFns<GetDataRequest> = {
     }
   },
 
-  fromJSON(_: any): GetDataRequest {
-    return {};
+  fromJSON(object: any): GetDataRequest {
+    return {
+      dataset: isSet(object.dataset) ? globalThis.String(object.dataset) : "",
+      item: isSet(object.id)
+        ? { $case: "id", value: globalThis.String(object.id) }
+        : isSet(object.key)
+        ? { $case: "key", value: globalThis.String(object.key) }
+        : undefined,
+      ifVersionNotMatch: isSet(object.ifVersionNotMatch)
+        ? globalThis.Number(object.ifVersionNotMatch)
+        : isSet(object.if_version_not_match)
+        ? globalThis.Number(object.if_version_not_match)
+        : undefined,
+      fields: globalThis.Array.isArray(object?.fields) ? object.fields.map((e: any) => globalThis.String(e)) : [],
+    };
   },
 
-  toJSON(_: GetDataRequest): unknown {
+  toJSON(message: GetDataRequest): unknown {
     const obj: any = {};
+    if (message.dataset !== "") {
+      obj.dataset = message.dataset;
+    }
+    if (message.item?.$case === "id") {
+      obj.id = globalThis.String(message.item.value);
+    } else if (message.item?.$case === "key") {
+      obj.key = message.item.value;
+    }
+    if (message.ifVersionNotMatch !== undefined) {
+      obj.ifVersionNotMatch = Math.round(message.ifVersionNotMatch);
+    }
+    if (message.fields?.length) {
+      obj.fields = message.fields;
+    }
     return obj;
   },
 
   create(base?: DeepPartial<GetDataRequest>): GetDataRequest {
     return GetDataRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<GetDataRequest>): GetDataRequest {
+  fromPartial(object: DeepPartial<GetDataRequest>): GetDataRequest {
     const message = createBaseGetDataRequest();
+    message.dataset = object.dataset ?? "";
+    switch (object.item?.$case) {
+      case "id": {
+        if (object.item?.value !== undefined && object.item?.value !== null) {
+          message.item = { $case: "id", value: object.item.value };
+        }
+        break;
+      }
+      case "key": {
+        if (object.item?.value !== undefined && object.item?.value !== null) {
+          message.item = { $case: "key", value: object.item.value };
+        }
+        break;
+      }
+    }
+    message.ifVersionNotMatch = object.ifVersionNotMatch ?? undefined;
+    message.fields = object.fields?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseGetDataResponse(): GetDataResponse {
-  return {};
+  return { item: undefined, notModified: false };
 }
 
 export const GetDataResponse: MessageFns<GetDataResponse> = {
-  encode(_: GetDataResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: GetDataResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.item !== undefined) {
+      DataItem.encode(message.item, writer.uint32(10).fork()).join();
+    }
+    if (message.notModified !== false) {
+      writer.uint32(16).bool(message.notModified);
+    }
     return writer;
   },
 
@@ -100,6 +375,22 @@ export const GetDataResponse: MessageFns<GetDataResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.item = DataItem.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.notModified = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -112,26 +403,52 @@ export const GetDataResponse: MessageFns<GetDataResponse> = {
     }
   },
 
-  fromJSON(_: any): GetDataResponse {
-    return {};
+  fromJSON(object: any): GetDataResponse {
+    return {
+      item: isSet(object.item) ? DataItem.fromJSON(object.item) : undefined,
+      notModified: isSet(object.notModified)
+        ? globalThis.Boolean(object.notModified)
+        : isSet(object.not_modified)
+        ? globalThis.Boolean(object.not_modified)
+        : false,
+    };
   },
 
-  toJSON(_: GetDataResponse): unknown {
+  toJSON(message: GetDataResponse): unknown {
     const obj: any = {};
+    if (message.item !== undefined) {
+      obj.item = DataItem.toJSON(message.item);
+    }
+    if (message.notModified !== false) {
+      obj.notModified = message.notModified;
+    }
     return obj;
   },
 
   create(base?: DeepPartial<GetDataResponse>): GetDataResponse {
     return GetDataResponse.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<GetDataResponse>): GetDataResponse {
+  fromPartial(object: DeepPartial<GetDataResponse>): GetDataResponse {
     const message = createBaseGetDataResponse();
+    message.item = (object.item !== undefined && object.item !== null) ? DataItem.fromPartial(object.item) : undefined;
+    message.notModified = object.notModified ?? false;
     return message;
   },
 };
 
 function createBaseDataItem(): DataItem {
-  return { id: "0", data: new Uint8Array(0) };
+  return {
+    id: "0",
+    data: new Uint8Array(0),
+    key: "",
+    cursor: "",
+    version: 0,
+    updateTime: undefined,
+    contentType: "",
+    attributes: new Map(),
+    control: undefined,
+    name: "",
+  };
 }
 
 export const DataItem: MessageFns<DataItem> = {
@@ -141,6 +458,30 @@ export const DataItem: MessageFns<DataItem> = {
     }
     if (message.data.length !== 0) {
       writer.uint32(18).bytes(message.data);
+    }
+    if (message.key !== "") {
+      writer.uint32(26).string(message.key);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(34).string(message.cursor);
+    }
+    if (message.version !== 0) {
+      writer.uint32(40).int64(message.version);
+    }
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(message.updateTime, writer.uint32(50).fork()).join();
+    }
+    if (message.contentType !== "") {
+      writer.uint32(58).string(message.contentType);
+    }
+    message.attributes.forEach((value, key) => {
+      DataItem_AttributesEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
+    });
+    if (message.control !== undefined) {
+      StreamControl.encode(message.control, writer.uint32(74).fork()).join();
+    }
+    if (message.name !== "") {
+      writer.uint32(82).string(message.name);
     }
     return writer;
   },
@@ -174,6 +515,73 @@ export const DataItem: MessageFns<DataItem> = {
             message.data = reader.bytes();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.version = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.updateTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            const entry8 = DataItem_AttributesEntry.decode(reader, reader.uint32());
+            if (entry8.value !== undefined) {
+              message.attributes.set(entry8.key, entry8.value);
+            }
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.control = StreamControl.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -190,6 +598,30 @@ export const DataItem: MessageFns<DataItem> = {
     return {
       id: isSet(object.id) ? globalThis.String(object.id) : "0",
       data: isSet(object.data) ? bytesFromBase64(object.data) : new Uint8Array(0),
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+      updateTime: isSet(object.updateTime)
+        ? fromJsonTimestamp(object.updateTime)
+        : isSet(object.update_time)
+        ? fromJsonTimestamp(object.update_time)
+        : undefined,
+      contentType: isSet(object.contentType)
+        ? globalThis.String(object.contentType)
+        : isSet(object.content_type)
+        ? globalThis.String(object.content_type)
+        : "",
+      attributes: isObject(object.attributes)
+        ? (globalThis.Object.entries(object.attributes) as [string, any][]).reduce(
+          (acc: Map<string, string>, [key, value]: [string, any]) => {
+            acc.set(key, globalThis.String(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+      control: isSet(object.control) ? StreamControl.fromJSON(object.control) : undefined,
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
     };
   },
 
@@ -201,6 +633,33 @@ export const DataItem: MessageFns<DataItem> = {
     if (message.data.length !== 0) {
       obj.data = base64FromBytes(message.data);
     }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
+    }
+    if (message.updateTime !== undefined) {
+      obj.updateTime = fromTimestamp(message.updateTime).toISOString();
+    }
+    if (message.contentType !== "") {
+      obj.contentType = message.contentType;
+    }
+    if (message.attributes?.size) {
+      obj.attributes = {};
+      message.attributes.forEach((v, k) => {
+        obj.attributes[k] = v;
+      });
+    }
+    if (message.control !== undefined) {
+      obj.control = StreamControl.toJSON(message.control);
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
     return obj;
   },
 
@@ -211,18 +670,177 @@ export const DataItem: MessageFns<DataItem> = {
     const message = createBaseDataItem();
     message.id = object.id ?? "0";
     message.data = object.data ?? new Uint8Array(0);
+    message.key = object.key ?? "";
+    message.cursor = object.cursor ?? "";
+    message.version = object.version ?? 0;
+    message.updateTime = (object.updateTime !== undefined && object.updateTime !== null)
+      ? Timestamp.fromPartial(object.updateTime)
+      : undefined;
+    message.contentType = object.contentType ?? "";
+    message.attributes = (() => {
+      const m = new Map();
+      (object.attributes as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    message.control = (object.control !== undefined && object.control !== null)
+      ? StreamControl.fromPartial(object.control)
+      : undefined;
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseDataItem_AttributesEntry(): DataItem_AttributesEntry {
+  return { key: "", value: "" };
+}
+
+export const DataItem_AttributesEntry: MessageFns<DataItem_AttributesEntry> = {
+  encode(message: DataItem_AttributesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DataItem_AttributesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDataItem_AttributesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DataItem_AttributesEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: DataItem_AttributesEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DataItem_AttributesEntry>): DataItem_AttributesEntry {
+    return DataItem_AttributesEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DataItem_AttributesEntry>): DataItem_AttributesEntry {
+    const message = createBaseDataItem_AttributesEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
 
 function createBaseListRequest(): ListRequest {
-  return { startCursor: "" };
+  return {
+    startCursor: "",
+    dataset: "",
+    filter: "",
+    fields: [],
+    limit: 0,
+    batchSize: 0,
+    descending: false,
+    keyPrefix: "",
+    startKey: "",
+    endKey: "",
+    keysOnly: false,
+    consistency: 0,
+    cursorPerItem: false,
+    heartbeatInterval: undefined,
+  };
 }
 
 export const ListRequest: MessageFns<ListRequest> = {
   encode(message: ListRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.startCursor !== "") {
       writer.uint32(10).string(message.startCursor);
+    }
+    if (message.dataset !== "") {
+      writer.uint32(18).string(message.dataset);
+    }
+    if (message.filter !== "") {
+      writer.uint32(26).string(message.filter);
+    }
+    for (const v of message.fields) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(40).int64(message.limit);
+    }
+    if (message.batchSize !== 0) {
+      writer.uint32(48).int32(message.batchSize);
+    }
+    if (message.descending !== false) {
+      writer.uint32(56).bool(message.descending);
+    }
+    if (message.keyPrefix !== "") {
+      writer.uint32(66).string(message.keyPrefix);
+    }
+    if (message.startKey !== "") {
+      writer.uint32(74).string(message.startKey);
+    }
+    if (message.endKey !== "") {
+      writer.uint32(82).string(message.endKey);
+    }
+    if (message.keysOnly !== false) {
+      writer.uint32(88).bool(message.keysOnly);
+    }
+    if (message.consistency !== 0) {
+      writer.uint32(96).int32(message.consistency);
+    }
+    if (message.cursorPerItem !== false) {
+      writer.uint32(104).bool(message.cursorPerItem);
+    }
+    if (message.heartbeatInterval !== undefined) {
+      Duration.encode(message.heartbeatInterval, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -248,6 +866,110 @@ export const ListRequest: MessageFns<ListRequest> = {
             message.startCursor = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.dataset = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fields.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.limit = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.batchSize = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.descending = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.keyPrefix = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.startKey = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.endKey = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.keysOnly = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.consistency = reader.int32() as any;
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.cursorPerItem = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.heartbeatInterval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -267,6 +989,47 @@ export const ListRequest: MessageFns<ListRequest> = {
         : isSet(object.start_cursor)
         ? globalThis.String(object.start_cursor)
         : "",
+      dataset: isSet(object.dataset) ? globalThis.String(object.dataset) : "",
+      filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+      fields: globalThis.Array.isArray(object?.fields) ? object.fields.map((e: any) => globalThis.String(e)) : [],
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      batchSize: isSet(object.batchSize)
+        ? globalThis.Number(object.batchSize)
+        : isSet(object.batch_size)
+        ? globalThis.Number(object.batch_size)
+        : 0,
+      descending: isSet(object.descending) ? globalThis.Boolean(object.descending) : false,
+      keyPrefix: isSet(object.keyPrefix)
+        ? globalThis.String(object.keyPrefix)
+        : isSet(object.key_prefix)
+        ? globalThis.String(object.key_prefix)
+        : "",
+      startKey: isSet(object.startKey)
+        ? globalThis.String(object.startKey)
+        : isSet(object.start_key)
+        ? globalThis.String(object.start_key)
+        : "",
+      endKey: isSet(object.endKey)
+        ? globalThis.String(object.endKey)
+        : isSet(object.end_key)
+        ? globalThis.String(object.end_key)
+        : "",
+      keysOnly: isSet(object.keysOnly)
+        ? globalThis.Boolean(object.keysOnly)
+        : isSet(object.keys_only)
+        ? globalThis.Boolean(object.keys_only)
+        : false,
+      consistency: isSet(object.consistency) ? readConsistencyFromJSON(object.consistency) : 0,
+      cursorPerItem: isSet(object.cursorPerItem)
+        ? globalThis.Boolean(object.cursorPerItem)
+        : isSet(object.cursor_per_item)
+        ? globalThis.Boolean(object.cursor_per_item)
+        : false,
+      heartbeatInterval: isSet(object.heartbeatInterval)
+        ? Duration.fromJSON(object.heartbeatInterval)
+        : isSet(object.heartbeat_interval)
+        ? Duration.fromJSON(object.heartbeat_interval)
+        : undefined,
     };
   },
 
@@ -274,6 +1037,45 @@ export const ListRequest: MessageFns<ListRequest> = {
     const obj: any = {};
     if (message.startCursor !== "") {
       obj.startCursor = message.startCursor;
+    }
+    if (message.dataset !== "") {
+      obj.dataset = message.dataset;
+    }
+    if (message.filter !== "") {
+      obj.filter = message.filter;
+    }
+    if (message.fields?.length) {
+      obj.fields = message.fields;
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    if (message.batchSize !== 0) {
+      obj.batchSize = Math.round(message.batchSize);
+    }
+    if (message.descending !== false) {
+      obj.descending = message.descending;
+    }
+    if (message.keyPrefix !== "") {
+      obj.keyPrefix = message.keyPrefix;
+    }
+    if (message.startKey !== "") {
+      obj.startKey = message.startKey;
+    }
+    if (message.endKey !== "") {
+      obj.endKey = message.endKey;
+    }
+    if (message.keysOnly !== false) {
+      obj.keysOnly = message.keysOnly;
+    }
+    if (message.consistency !== 0) {
+      obj.consistency = readConsistencyToJSON(message.consistency);
+    }
+    if (message.cursorPerItem !== false) {
+      obj.cursorPerItem = message.cursorPerItem;
+    }
+    if (message.heartbeatInterval !== undefined) {
+      obj.heartbeatInterval = Duration.toJSON(message.heartbeatInterval);
     }
     return obj;
   },
@@ -284,6 +1086,160 @@ export const ListRequest: MessageFns<ListRequest> = {
   fromPartial(object: DeepPartial<ListRequest>): ListRequest {
     const message = createBaseListRequest();
     message.startCursor = object.startCursor ?? "";
+    message.dataset = object.dataset ?? "";
+    message.filter = object.filter ?? "";
+    message.fields = object.fields?.map((e) => e) || [];
+    message.limit = object.limit ?? 0;
+    message.batchSize = object.batchSize ?? 0;
+    message.descending = object.descending ?? false;
+    message.keyPrefix = object.keyPrefix ?? "";
+    message.startKey = object.startKey ?? "";
+    message.endKey = object.endKey ?? "";
+    message.keysOnly = object.keysOnly ?? false;
+    message.consistency = object.consistency ?? 0;
+    message.cursorPerItem = object.cursorPerItem ?? false;
+    message.heartbeatInterval = (object.heartbeatInterval !== undefined && object.heartbeatInterval !== null)
+      ? Duration.fromPartial(object.heartbeatInterval)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDataBatch(): DataBatch {
+  return { items: [], cursor: "", rowCount: 0, progress: 0, control: undefined };
+}
+
+export const DataBatch: MessageFns<DataBatch> = {
+  encode(message: DataBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      DataItem.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.cursor !== "") {
+      writer.uint32(18).string(message.cursor);
+    }
+    if (message.rowCount !== 0) {
+      writer.uint32(24).int64(message.rowCount);
+    }
+    if (message.progress !== 0) {
+      writer.uint32(33).double(message.progress);
+    }
+    if (message.control !== undefined) {
+      StreamControl.encode(message.control, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DataBatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDataBatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(DataItem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rowCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.progress = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.control = StreamControl.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DataBatch {
+    return {
+      items: globalThis.Array.isArray(object?.items) ? object.items.map((e: any) => DataItem.fromJSON(e)) : [],
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+      rowCount: isSet(object.rowCount)
+        ? globalThis.Number(object.rowCount)
+        : isSet(object.row_count)
+        ? globalThis.Number(object.row_count)
+        : 0,
+      progress: isSet(object.progress) ? globalThis.Number(object.progress) : 0,
+      control: isSet(object.control) ? StreamControl.fromJSON(object.control) : undefined,
+    };
+  },
+
+  toJSON(message: DataBatch): unknown {
+    const obj: any = {};
+    if (message.items?.length) {
+      obj.items = message.items.map((e) => DataItem.toJSON(e));
+    }
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
+    if (message.rowCount !== 0) {
+      obj.rowCount = Math.round(message.rowCount);
+    }
+    if (message.progress !== 0) {
+      obj.progress = floatToJson(message.progress);
+    }
+    if (message.control !== undefined) {
+      obj.control = StreamControl.toJSON(message.control);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DataBatch>): DataBatch {
+    return DataBatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DataBatch>): DataBatch {
+    const message = createBaseDataBatch();
+    message.items = object.items?.map((e) => DataItem.fromPartial(e)) || [];
+    message.cursor = object.cursor ?? "";
+    message.rowCount = object.rowCount ?? 0;
+    message.progress = object.progress ?? 0;
+    message.control = (object.control !== undefined && object.control !== null)
+      ? StreamControl.fromPartial(object.control)
+      : undefined;
     return message;
   },
 };
@@ -313,6 +1269,10 @@ function base64FromBytes(arr: Uint8Array): string {
   }
 }
 
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
+
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
 type DeepPartial<T> = T extends Builtin ? T
@@ -321,6 +1281,54 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = Math.trunc(date.getTime() / 1_000);
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (t.seconds || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+const timestampFractionRegex = /:\d{2}\.\d+/;
+
+function fromJsonTimestamp(o: any): Timestamp {
+  if (o instanceof globalThis.Date) {
+    return toTimestamp(o);
+  } else if (typeof o === "string") {
+    // Date only keeps milliseconds, and parses longer fractions in an engine-specific way,
+    // so parse the fractional seconds ourselves and give Date only the whole seconds
+    const fraction = timestampFractionRegex.exec(o);
+    if (fraction === null) {
+      return toTimestamp(new globalThis.Date(o));
+    }
+    const fractionNanos = Number(fraction[0].slice(4, 13).padEnd(9, "0"));
+    const wholeSeconds = new globalThis.Date(o.replace(fraction[0], fraction[0].slice(0, 3)));
+    const timestamp = toTimestamp(new globalThis.Date(wholeSeconds.getTime() + Math.trunc(fractionNanos / 1_000_000)));
+    return { ...timestamp, nanos: (timestamp.nanos ?? 0) + (fractionNanos % 1_000_000) };
+  } else {
+    return Timestamp.fromJSON(o);
+  }
+}
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

@@ -5,7 +5,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../google/protobuf/duration.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
-import { ByteRange } from "./common.js";
+import { ByteRange, ItemError } from "./common.js";
 
 /** UploadState is the state of an upload session. */
 export const UploadState = {
@@ -190,6 +190,12 @@ export interface UploadResponse {
   uploadId: string;
   /** UploadFile: the content already existed and was stored only once. */
   deduplicated: boolean;
+  /** UploadItems: items that were refused, the first 100 of them. */
+  itemErrors: ItemError[];
+  /** UploadItems: number of all items that were refused. */
+  rejectedCount: number;
+  /** UploadItems: number of items that an earlier attempt had already stored. */
+  duplicateCount: number;
 }
 
 /** FileChecksums are checksums of a whole file. */
@@ -803,6 +809,9 @@ function createBaseUploadResponse(): UploadResponse {
     committedSize: 0,
     uploadId: "",
     deduplicated: false,
+    itemErrors: [],
+    rejectedCount: 0,
+    duplicateCount: 0,
   };
 }
 
@@ -837,6 +846,15 @@ export const UploadResponse: MessageFns<UploadResponse> = {
     }
     if (message.deduplicated !== false) {
       writer.uint32(80).bool(message.deduplicated);
+    }
+    for (const v of message.itemErrors) {
+      ItemError.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.rejectedCount !== 0) {
+      writer.uint32(96).int32(message.rejectedCount);
+    }
+    if (message.duplicateCount !== 0) {
+      writer.uint32(104).int32(message.duplicateCount);
     }
     return writer;
   },
@@ -934,6 +952,30 @@ export const UploadResponse: MessageFns<UploadResponse> = {
             message.deduplicated = reader.bool();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.itemErrors.push(ItemError.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.rejectedCount = reader.int32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.duplicateCount = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -978,6 +1020,21 @@ export const UploadResponse: MessageFns<UploadResponse> = {
         ? globalThis.String(object.upload_id)
         : "",
       deduplicated: isSet(object.deduplicated) ? globalThis.Boolean(object.deduplicated) : false,
+      itemErrors: globalThis.Array.isArray(object?.itemErrors)
+        ? object.itemErrors.map((e: any) => ItemError.fromJSON(e))
+        : globalThis.Array.isArray(object?.item_errors)
+        ? object.item_errors.map((e: any) => ItemError.fromJSON(e))
+        : [],
+      rejectedCount: isSet(object.rejectedCount)
+        ? globalThis.Number(object.rejectedCount)
+        : isSet(object.rejected_count)
+        ? globalThis.Number(object.rejected_count)
+        : 0,
+      duplicateCount: isSet(object.duplicateCount)
+        ? globalThis.Number(object.duplicateCount)
+        : isSet(object.duplicate_count)
+        ? globalThis.Number(object.duplicate_count)
+        : 0,
     };
   },
 
@@ -1013,6 +1070,15 @@ export const UploadResponse: MessageFns<UploadResponse> = {
     if (message.deduplicated !== false) {
       obj.deduplicated = message.deduplicated;
     }
+    if (message.itemErrors?.length) {
+      obj.itemErrors = message.itemErrors.map((e) => ItemError.toJSON(e));
+    }
+    if (message.rejectedCount !== 0) {
+      obj.rejectedCount = Math.round(message.rejectedCount);
+    }
+    if (message.duplicateCount !== 0) {
+      obj.duplicateCount = Math.round(message.duplicateCount);
+    }
     return obj;
   },
 
@@ -1031,6 +1097,9 @@ export const UploadResponse: MessageFns<UploadResponse> = {
     message.committedSize = object.committedSize ?? 0;
     message.uploadId = object.uploadId ?? "";
     message.deduplicated = object.deduplicated ?? false;
+    message.itemErrors = object.itemErrors?.map((e) => ItemError.fromPartial(e)) || [];
+    message.rejectedCount = object.rejectedCount ?? 0;
+    message.duplicateCount = object.duplicateCount ?? 0;
     return message;
   },
 };

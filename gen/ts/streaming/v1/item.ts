@@ -3,28 +3,107 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
 
-/** Item is an element of a collection. */
+/**
+ * Item is an element of a collection of StreamService. Items live in the
+ * dataset of the same name, so DatasetService sees them too.
+ */
 export interface Item {
+  /**
+   * Identifier, unique in its collection. The server makes one if it is empty;
+   * a client that wants safe retries sets it.
+   */
+  id: string;
   /** Content. */
   data: Uint8Array;
+  /** Display name. */
+  name: string;
+  /** Free attributes. */
+  attributes: Map<string, string>;
+  /** Media type of data. */
+  contentType: string;
+  /** Grows with each change. */
+  version: number;
+  /** When it was stored. */
+  createTime:
+    | Timestamp
+    | undefined;
+  /** Position after this item, on the last item of every internal batch. */
+  cursor: string;
+  /**
+   * UploadItems: collection to store into; read from the first message, empty
+   * means "items".
+   */
+  collection: string;
+}
+
+export interface Item_AttributesEntry {
+  key: string;
+  value: string;
 }
 
 /**
  * ListItemsRequest selects items. The empty message selects all items of the
- * default collection.
+ * default collection, as the first seed does.
  */
 export interface ListItemsRequest {
+  /** Start after this cursor. */
+  cursor: string;
+  /** Collection; empty means "items". */
+  collection: string;
+  /** Items fetched at a time; default 100. */
+  batchSize: number;
+  /** Most items to send; 0 means all. */
+  limit: number;
+  /** CEL over `item` and, for JSON items, `data`. */
+  filter: string;
+  /** Descending order of id. */
+  descending: boolean;
 }
 
 function createBaseItem(): Item {
-  return { data: new Uint8Array(0) };
+  return {
+    id: "",
+    data: new Uint8Array(0),
+    name: "",
+    attributes: new Map(),
+    contentType: "",
+    version: 0,
+    createTime: undefined,
+    cursor: "",
+    collection: "",
+  };
 }
 
 export const Item: MessageFns<Item> = {
   encode(message: Item, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
     if (message.data.length !== 0) {
       writer.uint32(18).bytes(message.data);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    message.attributes.forEach((value, key) => {
+      Item_AttributesEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    if (message.contentType !== "") {
+      writer.uint32(42).string(message.contentType);
+    }
+    if (message.version !== 0) {
+      writer.uint32(48).int64(message.version);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(message.createTime, writer.uint32(58).fork()).join();
+    }
+    if (message.cursor !== "") {
+      writer.uint32(66).string(message.cursor);
+    }
+    if (message.collection !== "") {
+      writer.uint32(74).string(message.collection);
     }
     return writer;
   },
@@ -42,12 +121,79 @@ export const Item: MessageFns<Item> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
           case 2: {
             if (tag !== 18) {
               break;
             }
 
             message.data = reader.bytes();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = Item_AttributesEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.attributes.set(entry4.key, entry4.value);
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.version = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.createTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.collection = reader.string();
             continue;
           }
         }
@@ -63,13 +209,66 @@ export const Item: MessageFns<Item> = {
   },
 
   fromJSON(object: any): Item {
-    return { data: isSet(object.data) ? bytesFromBase64(object.data) : new Uint8Array(0) };
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      data: isSet(object.data) ? bytesFromBase64(object.data) : new Uint8Array(0),
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      attributes: isObject(object.attributes)
+        ? (globalThis.Object.entries(object.attributes) as [string, any][]).reduce(
+          (acc: Map<string, string>, [key, value]: [string, any]) => {
+            acc.set(key, globalThis.String(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+      contentType: isSet(object.contentType)
+        ? globalThis.String(object.contentType)
+        : isSet(object.content_type)
+        ? globalThis.String(object.content_type)
+        : "",
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+      createTime: isSet(object.createTime)
+        ? fromJsonTimestamp(object.createTime)
+        : isSet(object.create_time)
+        ? fromJsonTimestamp(object.create_time)
+        : undefined,
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+      collection: isSet(object.collection) ? globalThis.String(object.collection) : "",
+    };
   },
 
   toJSON(message: Item): unknown {
     const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
     if (message.data.length !== 0) {
       obj.data = base64FromBytes(message.data);
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.attributes?.size) {
+      obj.attributes = {};
+      message.attributes.forEach((v, k) => {
+        obj.attributes[k] = v;
+      });
+    }
+    if (message.contentType !== "") {
+      obj.contentType = message.contentType;
+    }
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
+    }
+    if (message.createTime !== undefined) {
+      obj.createTime = fromTimestamp(message.createTime).toISOString();
+    }
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
+    if (message.collection !== "") {
+      obj.collection = message.collection;
     }
     return obj;
   },
@@ -79,17 +278,138 @@ export const Item: MessageFns<Item> = {
   },
   fromPartial(object: DeepPartial<Item>): Item {
     const message = createBaseItem();
+    message.id = object.id ?? "";
     message.data = object.data ?? new Uint8Array(0);
+    message.name = object.name ?? "";
+    message.attributes = (() => {
+      const m = new Map();
+      (object.attributes as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    message.contentType = object.contentType ?? "";
+    message.version = object.version ?? 0;
+    message.createTime = (object.createTime !== undefined && object.createTime !== null)
+      ? Timestamp.fromPartial(object.createTime)
+      : undefined;
+    message.cursor = object.cursor ?? "";
+    message.collection = object.collection ?? "";
+    return message;
+  },
+};
+
+function createBaseItem_AttributesEntry(): Item_AttributesEntry {
+  return { key: "", value: "" };
+}
+
+export const Item_AttributesEntry: MessageFns<Item_AttributesEntry> = {
+  encode(message: Item_AttributesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Item_AttributesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseItem_AttributesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Item_AttributesEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: Item_AttributesEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Item_AttributesEntry>): Item_AttributesEntry {
+    return Item_AttributesEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Item_AttributesEntry>): Item_AttributesEntry {
+    const message = createBaseItem_AttributesEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
 
 function createBaseListItemsRequest(): ListItemsRequest {
-  return {};
+  return { cursor: "", collection: "", batchSize: 0, limit: 0, filter: "", descending: false };
 }
 
 export const ListItemsRequest: MessageFns<ListItemsRequest> = {
-  encode(_: ListItemsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ListItemsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cursor !== "") {
+      writer.uint32(10).string(message.cursor);
+    }
+    if (message.collection !== "") {
+      writer.uint32(18).string(message.collection);
+    }
+    if (message.batchSize !== 0) {
+      writer.uint32(24).int32(message.batchSize);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(32).int64(message.limit);
+    }
+    if (message.filter !== "") {
+      writer.uint32(42).string(message.filter);
+    }
+    if (message.descending !== false) {
+      writer.uint32(48).bool(message.descending);
+    }
     return writer;
   },
 
@@ -106,6 +426,54 @@ export const ListItemsRequest: MessageFns<ListItemsRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.collection = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.batchSize = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.limit = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.descending = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -118,20 +486,55 @@ export const ListItemsRequest: MessageFns<ListItemsRequest> = {
     }
   },
 
-  fromJSON(_: any): ListItemsRequest {
-    return {};
+  fromJSON(object: any): ListItemsRequest {
+    return {
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+      collection: isSet(object.collection) ? globalThis.String(object.collection) : "",
+      batchSize: isSet(object.batchSize)
+        ? globalThis.Number(object.batchSize)
+        : isSet(object.batch_size)
+        ? globalThis.Number(object.batch_size)
+        : 0,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+      descending: isSet(object.descending) ? globalThis.Boolean(object.descending) : false,
+    };
   },
 
-  toJSON(_: ListItemsRequest): unknown {
+  toJSON(message: ListItemsRequest): unknown {
     const obj: any = {};
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
+    if (message.collection !== "") {
+      obj.collection = message.collection;
+    }
+    if (message.batchSize !== 0) {
+      obj.batchSize = Math.round(message.batchSize);
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    if (message.filter !== "") {
+      obj.filter = message.filter;
+    }
+    if (message.descending !== false) {
+      obj.descending = message.descending;
+    }
     return obj;
   },
 
   create(base?: DeepPartial<ListItemsRequest>): ListItemsRequest {
     return ListItemsRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<ListItemsRequest>): ListItemsRequest {
+  fromPartial(object: DeepPartial<ListItemsRequest>): ListItemsRequest {
     const message = createBaseListItemsRequest();
+    message.cursor = object.cursor ?? "";
+    message.collection = object.collection ?? "";
+    message.batchSize = object.batchSize ?? 0;
+    message.limit = object.limit ?? 0;
+    message.filter = object.filter ?? "";
+    message.descending = object.descending ?? false;
     return message;
   },
 };
@@ -169,6 +572,54 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = Math.trunc(date.getTime() / 1_000);
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (t.seconds || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+const timestampFractionRegex = /:\d{2}\.\d+/;
+
+function fromJsonTimestamp(o: any): Timestamp {
+  if (o instanceof globalThis.Date) {
+    return toTimestamp(o);
+  } else if (typeof o === "string") {
+    // Date only keeps milliseconds, and parses longer fractions in an engine-specific way,
+    // so parse the fractional seconds ourselves and give Date only the whole seconds
+    const fraction = timestampFractionRegex.exec(o);
+    if (fraction === null) {
+      return toTimestamp(new globalThis.Date(o));
+    }
+    const fractionNanos = Number(fraction[0].slice(4, 13).padEnd(9, "0"));
+    const wholeSeconds = new globalThis.Date(o.replace(fraction[0], fraction[0].slice(0, 3)));
+    const timestamp = toTimestamp(new globalThis.Date(wholeSeconds.getTime() + Math.trunc(fractionNanos / 1_000_000)));
+    return { ...timestamp, nanos: (timestamp.nanos ?? 0) + (fractionNanos % 1_000_000) };
+  } else {
+    return Timestamp.fromJSON(o);
+  }
+}
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

@@ -1,4 +1,4 @@
-import type { FileChunk, UploadResponse } from "@millrace/shared-types";
+import { type FileChunk, UploadResponse } from "@millrace/shared-types";
 
 import type { CallContext } from "../rpc/call-context.js";
 
@@ -49,31 +49,24 @@ async function continueUpload(
 }
 
 function publishedResponse({ uploadId, file, deduplicated }: Published & { uploadId: string }): UploadResponse {
-  return {
+  return UploadResponse.fromPartial({
     fileId: file.fileId,
     size: file.size,
     checksum: file.sha256,
-    itemCount: 0,
     totalSize: file.size,
     file: toFileInfo(file),
-    incomplete: false,
     committedSize: file.size,
     uploadId,
     deduplicated,
-  };
+  });
 }
 
 function incompleteResponse(uploadId: string, committedSize: number): UploadResponse {
-  return {
-    fileId: "",
+  return UploadResponse.fromPartial({
     size: committedSize,
-    checksum: "",
-    itemCount: 0,
     totalSize: committedSize,
-    file: undefined,
     incomplete: true,
     committedSize,
     uploadId,
-    deduplicated: false,
-  };
+  });
 }

@@ -191,7 +191,7 @@ describe("encodeMessage refuses", () => {
   });
 
   test.each(["9223372036854775808", "-9223372036854775809", "1.5", "ten"])("%j as an int64 in text", (id) => {
-    expect(() => encodeMessage(DataItem, { id, data: Buffer.alloc(0) })).toThrow(/int64|BigInt/);
+    expect(() => encodeMessage(DataItem, DataItem.fromPartial({ id }))).toThrow(/int64|BigInt/);
   });
 
   test.each([2 ** 31, 1.5, Number.NaN])("%d as an int32", (chunkSize) => {

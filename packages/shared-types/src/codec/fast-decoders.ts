@@ -1,6 +1,7 @@
 import type { Timestamp } from "#gen/google/protobuf/timestamp.js";
 import { StreamControl } from "#gen/streaming/v1/common.js";
-import { DataItem } from "#gen/streaming/v1/dataset.js";
+import { type DataBatch, DataItem, DataItem_AttributesEntry } from "#gen/streaming/v1/dataset.js";
+import { ListBatchesResponse } from "#gen/streaming/v1/dataset_service.js";
 import { Event, Event_AttributesEntry, type EventBatch } from "#gen/streaming/v1/event.js";
 import { ReadEventsResponse, WatchEventBatchesResponse } from "#gen/streaming/v1/event_service.js";
 import { FileChecksums, FileChunk, FileInfo, FileSpec } from "#gen/streaming/v1/file.js";
@@ -13,6 +14,7 @@ const DECODERS = new Map<unknown, Decoder<unknown>>([
   [DataItem, decodeDataItem],
   [Event, decodeEvent],
   [FileChunk, decodeFileChunk],
+  [ListBatchesResponse, decodeListBatchesResponse],
   [ReadEventsResponse, decodeBatchResponse],
   [WatchEventBatchesResponse, decodeBatchResponse],
 ]);
@@ -28,15 +30,68 @@ export function fastDecoderOf<T>(type: MessageType<T>): Decoder<T> | undefined {
 
 const NO_BYTES = new Uint8Array(0);
 
+function emptyDataItem(): DataItem {
+  return {
+    id: "0",
+    data: NO_BYTES,
+    key: "",
+    cursor: "",
+    version: 0,
+    updateTime: undefined,
+    contentType: "",
+    attributes: new Map(),
+    control: undefined,
+    name: "",
+  };
+}
+
 function decodeDataItem(reader: FastReader, end: number): DataItem {
-  const item: DataItem = { id: "0", data: NO_BYTES };
+  const item = emptyDataItem();
   while (reader.pos < end) {
     const tag = reader.uint32();
     if (tag === 0x08) item.id = reader.int64Text();
     else if (tag === 0x12) item.data = reader.bytes();
-    else reader.skip(tag & 7);
+    else if (tag === 0x1a) item.key = reader.string();
+    else if (tag === 0x28) item.version = reader.int64Number();
+    else if (tag === 0x32) item.updateTime = reader.nested(decodeTimestamp);
+    else if (tag === 0x3a) item.contentType = reader.string();
+    else decodeRareItemField(item, tag, reader);
   }
   return item;
+}
+
+function decodeRareItemField(item: DataItem, tag: number, reader: FastReader): void {
+  const generated = reader as unknown as BinaryReader;
+  if (tag === 0x22) item.cursor = reader.string();
+  else if (tag === 0x42) setAttribute(item.attributes, DataItem_AttributesEntry.decode(generated, reader.uint32()));
+  else if (tag === 0x4a) item.control = StreamControl.decode(generated, reader.uint32());
+  else if (tag === 0x52) item.name = reader.string();
+  else reader.skip(tag & 7);
+}
+
+/** ListBatchesResponse: it holds a batch and nothing else. */
+function decodeListBatchesResponse(reader: FastReader, end: number): ListBatchesResponse {
+  const response: ListBatchesResponse = { batch: undefined };
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag === 0x0a) response.batch = reader.nested(decodeDataBatch);
+    else reader.skip(tag & 7);
+  }
+  return response;
+}
+
+function decodeDataBatch(reader: FastReader, end: number): DataBatch {
+  const batch: DataBatch = { items: [], cursor: "", rowCount: 0, progress: 0, control: undefined };
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag === 0x0a) batch.items.push(reader.nested(decodeDataItem));
+    else if (tag === 0x12) batch.cursor = reader.string();
+    else if (tag === 0x18) batch.rowCount = reader.int64Number();
+    else if (tag === 0x21) batch.progress = reader.double();
+    else if (tag === 0x3a) batch.control = StreamControl.decode(reader as unknown as BinaryReader, reader.uint32());
+    else reader.skip(tag & 7);
+  }
+  return batch;
 }
 
 function emptyEvent(): Event {
@@ -91,7 +146,10 @@ function decodeRareEventField(event: Event, tag: number, reader: FastReader): vo
   else reader.skip(tag & 7);
 }
 
-function setAttribute(attributes: Map<string, string>, { key, value }: Event_AttributesEntry): void {
+function setAttribute(
+  attributes: Map<string, string>,
+  { key, value }: { readonly key: string; readonly value: string },
+): void {
   attributes.set(key, value);
 }
 

@@ -1,9 +1,9 @@
 import { CelScalar, celUint, listType, mapType } from "@bufbuild/cel";
-import { Event, type ServiceError } from "@millrace/shared-types";
+import type { ServiceError } from "@millrace/shared-types";
 
 import { applied, choice, junction, listOf, loopOver, mapOf } from "./combinators.js";
 import { type Evaluate, Evaluation } from "./evaluation.js";
-import { EVENT_FIELDS, EventView } from "./event-view.js";
+import type { FilterSubject, Vocabulary } from "./filter-subject.js";
 import { FUNCTIONS, type Kind } from "./functions.js";
 import { invalidFilter } from "./invalid-filter.js";
 import { elementOf, hasKey } from "./operators.js";
@@ -24,7 +24,7 @@ const NODE_COST = 30;
 interface Part {
   readonly kind: Kind;
   readonly evaluate: Evaluate;
-  /** What it gives, if that is the same for all events. */
+  /** What it gives, if that is the same for all subjects. */
   readonly constant?: Value;
 }
 
@@ -52,25 +52,24 @@ const TYPES: ReadonlyMap<string, Value> = new Map<string, Value>([
   ["map", mapType(CelScalar.DYN, CelScalar.DYN)],
 ]);
 
-/** What constants are evaluated on. */
-const NO_EVENT = new EventView(Event.fromPartial({}));
-
 /**
  * Makes a function of a parsed filter. Operators and calls are functions of the values below them; what is not hot
- * is done by `@bufbuild/cel`, one call at a time. Parts that do not depend on the event are evaluated here.
+ * is done by `@bufbuild/cel`, one call at a time. Parts that do not depend on the subject are evaluated here.
  *
  * @throws ServiceError `INVALID_FILTER`
  */
-export function compileExpression(parsed: ParsedFilter): Evaluate {
-  return new Compiler(parsed).condition(parsed.expr, { depth: 1 }).evaluate;
+export function compileExpression<S extends FilterSubject>(parsed: ParsedFilter, vocabulary: Vocabulary<S>): Evaluate {
+  return new Compiler(parsed, vocabulary).condition(parsed.expr, { depth: 1 }).evaluate;
 }
 
-class Compiler {
+class Compiler<S extends FilterSubject> {
   readonly #parsed: ParsedFilter;
+  readonly #vocabulary: Vocabulary<S>;
   #nodes = 0;
 
-  constructor(parsed: ParsedFilter) {
+  constructor(parsed: ParsedFilter, vocabulary: Vocabulary<S>) {
     this.#parsed = parsed;
+    this.#vocabulary = vocabulary;
   }
 
   /** A part that is true or false, as far as can be known. */
@@ -128,25 +127,27 @@ class Compiler {
   #named(expr: Expr, name: string, { item, gathered = "any" }: Place): Part {
     if (name === "@result") return { kind: gathered, evaluate: (run) => run.gathered };
     if (name === item) return { kind: "any", evaluate: (run) => run.item };
-    if (name === "payload") return { kind: "any", evaluate: ({ event }) => event.payload };
-    if (name === "event") throw this.#flaw(expr, "event has fields, such as event.type, and is no value itself");
+    const { name: subject, contentName } = this.#vocabulary;
+    if (name === contentName) return { kind: "any", evaluate: (run) => run.subject.content };
+    if (name === subject) throw this.#flaw(expr, `${name} has fields, such as ${name}.key, and is no value itself`);
     const type = TYPES.get(name);
     if (type !== undefined) return constantPart(type);
-    throw this.#flaw(expr, `unknown name ${JSON.stringify(name)}: there are event and payload`);
+    throw this.#flaw(expr, `unknown name ${JSON.stringify(name)}: there are ${subject} and ${contentName}`);
   }
 
   #select(expr: Expr, { operand, field, testOnly }: ExprOf<"selectExpr">, place: Place): Part {
-    if (isNamed(operand, "event")) return this.#field(expr, field, testOnly);
+    if (isNamed(operand, this.#vocabulary.name)) return this.#field(expr, field, testOnly);
     const { evaluate } = this.#part(operand, place);
     const find = testOnly ? hasKey : elementOf;
     return { kind: testOnly ? "condition" : "any", evaluate: applied(find, evaluate, () => field) };
   }
 
   #field(expr: Expr, name: string, testOnly: boolean): Part {
-    const read = EVENT_FIELDS.get(name);
-    if (read === undefined) throw this.#flaw(expr, `event has no field ${JSON.stringify(name)}`);
-    if (testOnly) return { kind: "condition", evaluate: ({ event }) => isSet(read(event.event)) };
-    return { kind: name === "tombstone" ? "condition" : "other", evaluate: ({ event }) => read(event.event) };
+    const { name: subject, fields, conditions } = this.#vocabulary;
+    const read = fields.get(name) as ((subject: FilterSubject) => Outcome) | undefined; // of the vocabulary's own kind
+    if (read === undefined) throw this.#flaw(expr, `${subject} has no field ${JSON.stringify(name)}`);
+    if (testOnly) return { kind: "condition", evaluate: (run) => isSet(read(run.subject)) };
+    return { kind: conditions.has(name) ? "condition" : "other", evaluate: (run) => read(run.subject) };
   }
 
   #call(expr: Expr, { target, args, function: name }: ExprOf<"callExpr">, place: Place): Part {
@@ -196,7 +197,8 @@ class Compiler {
   #matches(expr: Expr, [target, argument]: readonly Expr[], place: Place): Part {
     const text = this.#part(target, place);
     const pattern = this.#part(argument, place).constant;
-    if (typeof pattern !== "string") throw this.#flaw(argument, "the pattern may not depend on the event");
+    if (typeof pattern !== "string")
+      throw this.#flaw(argument, `the pattern may not depend on the ${this.#vocabulary.name}`);
     const flaw = flawOfPattern(pattern);
     if (flaw !== undefined) throw this.#flaw(argument, `the pattern ${flaw}`);
     const test = regexOf(pattern);
@@ -219,7 +221,8 @@ class Compiler {
 
   #loop(expr: Expr, { iterVar: item, ...loop }: ExprOf<"comprehensionExpr">, place: Place): Part {
     if (place.item !== undefined) throw this.#flaw(expr, "there is a loop inside of a loop");
-    if (item === "event" || item === "payload") throw this.#flaw(expr, `a loop's variable cannot be called ${item}`);
+    const { name: subject, contentName } = this.#vocabulary;
+    if (item === subject || item === contentName) throw this.#flaw(expr, `a loop's variable cannot be called ${item}`);
     const { evaluate: range } = this.#part(loop.iterRange, place);
     const { evaluate: start, kind: gathered } = this.#part(loop.accuInit, place);
     const body = { depth: place.depth, item, gathered };
@@ -234,7 +237,7 @@ class Compiler {
   /** `part`, or its value if all it is made of is constant. */
   #folded(expr: Expr, part: Part, parts: readonly Part[]): Part {
     if (parts.some(({ constant }) => constant === undefined)) return part;
-    const value = part.evaluate(new Evaluation(NO_EVENT));
+    const value = part.evaluate(new Evaluation(this.#vocabulary.empty));
     if (value === FAILED) throw this.#flaw(expr, "always fails");
     return constantPart(value);
   }
@@ -256,7 +259,7 @@ function isNamed(expr: Expr | undefined, name: string): boolean {
   return expr?.exprKind.case === "identExpr" && expr.exprKind.value.name === name;
 }
 
-/** Whether a field of the event has another value than its default: what `has` means in proto3. */
+/** Whether a field of the subject has another value than its default: what `has` means in proto3. */
 function isSet(value: Outcome): boolean {
   if (value === FAILED || value === "" || value === false || value === 0n) return false;
   if (isBytes(value)) return value.length > 0;

@@ -1,10 +1,8 @@
 import { DEFAULT_LIMITS, type Event } from "@millrace/shared-types";
 
-import { compileExpression } from "./compile-expression.js";
-import { type Evaluate, Evaluation, TooExpensive } from "./evaluation.js";
+import { compilePredicate, type Predicate } from "./compile-predicate.js";
 import type { EventFilter } from "./event-filter.js";
-import { viewOf } from "./event-view.js";
-import { parseFilter } from "./parse-filter.js";
+import { EVENTS, type EventView, viewOf } from "./event-view.js";
 
 /** Filters that are kept compiled, at most; each is a few KiB. */
 const MAX_KEPT = 256;
@@ -20,7 +18,7 @@ const kept = new Map<string, EventFilter>();
  */
 export function compileFilter(text: string, maxChars: number = DEFAULT_LIMITS.maxFilterChars): EventFilter {
   const found = text.length <= maxChars ? kept.get(text) : undefined;
-  const filter = found ?? new CompiledFilter(text, compileExpression(parseFilter(text, maxChars)));
+  const filter = found ?? new CompiledFilter(text, compilePredicate(text, maxChars, EVENTS));
   kept.delete(text);
   kept.set(text, filter);
   for (const oldest of kept.keys()) if (kept.size > MAX_KEPT) kept.delete(oldest);
@@ -29,19 +27,14 @@ export function compileFilter(text: string, maxChars: number = DEFAULT_LIMITS.ma
 
 class CompiledFilter implements EventFilter {
   readonly text: string;
-  readonly #evaluate: Evaluate;
+  readonly #meets: Predicate<EventView>;
 
-  constructor(text: string, evaluate: Evaluate) {
+  constructor(text: string, meets: Predicate<EventView>) {
     this.text = text;
-    this.#evaluate = evaluate;
+    this.#meets = meets;
   }
 
   matches(event: Event): boolean {
-    try {
-      return this.#evaluate(new Evaluation(viewOf(event))) === true;
-    } catch (error) {
-      if (error instanceof TooExpensive) return false;
-      throw error;
-    }
+    return this.#meets(viewOf(event));
   }
 }

@@ -1,4 +1,4 @@
-import type { EventView } from "./event-view.js";
+import type { FilterSubject } from "./filter-subject.js";
 import type { Outcome, Value } from "./values.js";
 
 /**
@@ -7,7 +7,7 @@ import type { Outcome, Value } from "./values.js";
  */
 export const MAX_COST = 1_000_000;
 
-/** Thrown when an evaluation has used up its budget: the event does not match, whatever else the filter says. */
+/** Thrown when an evaluation has used up its budget: the subject does not match, whatever else the filter says. */
 export class TooExpensive extends Error {
   override readonly name = "TooExpensive";
 }
@@ -15,16 +15,16 @@ export class TooExpensive extends Error {
 /** Evaluates a part of a filter. Never gives a value that it has not paid for. */
 export type Evaluate = (run: Evaluation) => Outcome;
 
-/** One filter meeting one event: what it reads, the variables of the loop it is in, and what it may still spend. */
+/** One filter meeting one subject: what it reads, the variables of the loop it is in, and what it may still spend. */
 export class Evaluation {
-  readonly event: EventView;
+  readonly subject: FilterSubject;
   /** The element that the loop is at, and what it has gathered so far. */
   item: Value | undefined;
   gathered: Outcome;
   #budget: number;
 
-  constructor(event: EventView, budget: number = MAX_COST) {
-    this.event = event;
+  constructor(subject: FilterSubject, budget: number = MAX_COST) {
+    this.subject = subject;
     this.#budget = budget;
   }
 

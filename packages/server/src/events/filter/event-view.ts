@@ -1,10 +1,11 @@
-import type { Event, Timestamp } from "@millrace/shared-types";
+import { Event, type Timestamp } from "@millrace/shared-types";
 
+import type { FilterSubject, Vocabulary } from "./filter-subject.js";
 import { jsonPayload } from "./json-payload.js";
 import { FAILED, type Outcome } from "./values.js";
 
 /** What filters see of an event. */
-export class EventView {
+export class EventView implements FilterSubject {
   readonly event: Event;
   #payload: { readonly value: Outcome } | undefined;
 
@@ -12,9 +13,8 @@ export class EventView {
     this.event = event;
   }
 
-  /** The payload, if it is JSON; parsed once. */
-  get payload(): Outcome {
-    this.#payload ??= { value: jsonPayload(this.event) };
+  get content(): Outcome {
+    this.#payload ??= { value: jsonPayload(this.event.contentType, this.event.payload) };
     return this.#payload.value;
   }
 }
@@ -28,26 +28,36 @@ export function viewOf(event: Event): EventView {
   return latest;
 }
 
-type ReadField = (event: Event) => Outcome;
+type ReadField = (view: EventView) => Outcome;
 
 /** The fields of `event` in a filter, by name. */
-export const EVENT_FIELDS: ReadonlyMap<string, ReadField> = new Map<string, ReadField>([
-  ["id", ({ id }) => id],
-  ["type", ({ type }) => type],
-  ["stream", ({ stream }) => stream],
-  ["key", ({ key }) => key],
-  ["source", ({ source }) => source],
-  ["content_type", ({ contentType }) => contentType],
-  ["tombstone", ({ tombstone }) => tombstone],
-  ["sequence", ({ sequence }) => BigInt(sequence)],
-  ["stream_revision", ({ streamRevision }) => BigInt(streamRevision)],
-  ["timestamp", ({ timestamp }) => momentOf(timestamp)],
-  ["publish_time", ({ publishTime }) => momentOf(publishTime)],
-  ["attributes", ({ attributes }) => attributes],
-  ["payload", ({ payload }) => payload],
+const FIELDS: ReadonlyMap<string, ReadField> = new Map<string, ReadField>([
+  ["id", ({ event: { id } }) => id],
+  ["type", ({ event: { type } }) => type],
+  ["stream", ({ event: { stream } }) => stream],
+  ["key", ({ event: { key } }) => key],
+  ["source", ({ event: { source } }) => source],
+  ["content_type", ({ event: { contentType } }) => contentType],
+  ["tombstone", ({ event: { tombstone } }) => tombstone],
+  ["sequence", ({ event: { sequence } }) => BigInt(sequence)],
+  ["stream_revision", ({ event: { streamRevision } }) => BigInt(streamRevision)],
+  ["timestamp", ({ event: { timestamp } }) => momentOf(timestamp)],
+  ["publish_time", ({ event: { publishTime } }) => momentOf(publishTime)],
+  ["attributes", ({ event: { attributes } }) => attributes],
+  ["payload", ({ event: { payload } }) => payload],
 ]);
 
-function momentOf(timestamp: Timestamp | undefined): Outcome {
+/** Filters over `event` and `payload`. */
+export const EVENTS: Vocabulary<EventView> = {
+  name: "event",
+  contentName: "payload",
+  fields: FIELDS,
+  conditions: new Set(["tombstone"]),
+  empty: new EventView(Event.fromPartial({})),
+};
+
+/** A moment as a value of CEL. */
+export function momentOf(timestamp: Timestamp | undefined): Outcome {
   if (timestamp === undefined) return FAILED;
   const { seconds, nanos } = timestamp;
   return { $typeName: "google.protobuf.Timestamp", seconds: BigInt(seconds), nanos };

@@ -1,5 +1,3 @@
-import type { Event } from "@millrace/shared-types";
-
 import { FAILED, type MapKey, type Outcome, type Value } from "./values.js";
 
 /** JSON that filters read, at most: it takes about a millisecond to parse. */
@@ -13,9 +11,14 @@ const UTF_8 = new TextDecoder("utf-8", { fatal: true });
 
 const [QUOTE, BACKSLASH, COMMA, OPEN_LIST, CLOSE_LIST, OPEN_MAP, CLOSE_MAP] = Buffer.from('"\\,[]{}');
 
-/** The payload of an event whose content type is JSON; {@link FAILED} if it is not, or beyond the limits. */
-export function jsonPayload({ contentType, payload }: Event): Outcome {
-  if (!JSON_TYPE.test(contentType) || payload.length > MAX_JSON_BYTES || !isModest(payload)) return FAILED;
+/** Whether a media type says that content is JSON. */
+export function isJsonType(contentType: string): boolean {
+  return JSON_TYPE.test(contentType);
+}
+
+/** The value of content whose type is JSON; {@link FAILED} if it is not, or beyond the limits. */
+export function jsonPayload(contentType: string, payload: Uint8Array): Outcome {
+  if (!isJsonType(contentType) || payload.length > MAX_JSON_BYTES || !isModest(payload)) return FAILED;
   try {
     return toValue(JSON.parse(UTF_8.decode(payload)));
   } catch {

@@ -1,0 +1,231 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+
+import { describe, expect, it } from "@jest/globals";
+import {
+  AlreadyExistsError,
+  CancelledError,
+  type DataItem,
+  type ImportOptions,
+  InvalidArgumentError,
+  type OutgoingItem,
+  UnavailableError,
+} from "@millrace/client-sdk";
+
+import { runCommand } from "../run-command.test.support.js";
+
+interface Setup {
+  readonly items?: readonly DataItem[];
+  /** What the listing fails with after its items. */
+  readonly failure?: Error;
+}
+
+/** Stores what it can in memory; refuses items with the key "refused". */
+function fakeData({ items = [], failure }: Setup = {}) {
+  const stored: OutgoingItem[] = [];
+  const created: string[] = [];
+  const asked: unknown[] = [];
+  const data = {
+    datasets: {
+      create: async (name: string) => {
+        created.push(name);
+        if (name === "default") throw new AlreadyExistsError("there is one");
+      },
+    },
+    async import(source: AsyncIterable<OutgoingItem>, { onRejected, onProgress }: ImportOptions) {
+      for await (const item of source) {
+        if (item.key === "refused") onRejected?.(item, new InvalidArgumentError("too bad"));
+        else stored.push({ ...item });
+        onProgress?.({ storedItems: stored.length, storedBytes: 1, rejectedItems: 0, bytesPerSecond: 1 });
+      }
+      return { storedItems: stored.length, storedBytes: 7, rejectedItems: 0 };
+    },
+    list(options: unknown) {
+      asked.push(options);
+      return {
+        position: "c~1",
+        async *[Symbol.asyncIterator]() {
+          yield* items;
+          if (failure !== undefined) throw failure;
+        },
+      };
+    },
+    get: async () => items[0],
+  } as never;
+  return { stored, created, asked, data };
+}
+
+function item(key: string, data: string | Uint8Array, contentType = "application/json"): DataItem {
+  const bytes = Buffer.from(data);
+  return {
+    id: "9007199254740993",
+    key,
+    data: bytes,
+    contentType,
+    version: 3,
+    updatedAt: new Date(0),
+    attributes: {},
+    name: "",
+    text: () => bytes.toString(),
+    json: () => JSON.parse(bytes.toString()) as unknown,
+  };
+}
+
+const ITEMS = [
+  item("a", '{"n":\n 12345678901234567890}'),
+  item('b"', "no JSON"),
+  item("c", "plain", "text/plain"),
+  item("d", Uint8Array.of(0, 255), ""),
+  { ...item("e", "1"), attributes: { x: "y" } },
+];
+
+const LINES = [
+  '{"id":"9007199254740993","key":"a","data":{"n":  12345678901234567890}}',
+  String.raw`{"id":"9007199254740993","key":"b\"","dataBase64":"bm8gSlNPTg==","contentType":"application/json"}`,
+  '{"id":"9007199254740993","key":"c","data":"plain","contentType":"text/plain"}',
+  '{"id":"9007199254740993","key":"d","dataBase64":"AP8=","contentType":""}',
+  '{"id":"9007199254740993","key":"e","data":1,"attributes":{"x":"y"}}',
+  "",
+].join("\n");
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "millrace-cli-"));
+  try {
+    await work(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+describe("millrace list", () => {
+  it("prints an object per line, numbers as they are, with or without --json", async () => {
+    const { asked, data } = fakeData({ items: ITEMS });
+    const args = ["list", "things", "--limit", "9", "--prefix", "p", "--filter", "true", "--from", "c", "--descending"];
+    for (const json of [[], ["--json"]]) {
+      const { code, stdout, closed } = await runCommand([...args, ...json], { data });
+      expect({ code, stdout, closed }).toEqual({ code: 0, stdout: LINES, closed: 1 });
+    }
+    expect(asked[0]).toMatchObject({
+      dataset: "things",
+      limit: 9,
+      prefix: "p",
+      filter: "true",
+      from: "c",
+      descending: true,
+    });
+  });
+
+  it("prints what came before a failure, and how to go on", async () => {
+    const { data } = fakeData({ items: ITEMS, failure: new UnavailableError("gone") });
+    const { code, stdout, stderr } = await runCommand(["list", "things"], { data });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: LINES });
+    expect(stderr).toBe("millrace: go on with --from c~1\nmillrace: UNAVAILABLE: gone\n");
+  });
+});
+
+describe("millrace get", () => {
+  it("prints a line per fact, or JSON", async () => {
+    const { data } = fakeData({ items: [item("a", '"\u001B"')] });
+    const { stdout } = await runCommand(["get", "things", "a"], { data });
+    expect(stdout.split("\n")).toContain(String.raw`data            "\u{1b}"`);
+    expect((await runCommand(["get", "things", "a", "--json"], fakeData({ items: ITEMS }))).stdout).toBe(
+      `${LINES.split("\n")[0] ?? ""}\n`,
+    );
+  });
+});
+
+describe("millrace import", () => {
+  it("stores each line, makes the dataset, and takes what export writes", async () => {
+    const { stored, created, data } = fakeData();
+    const input = `\uFEFF${LINES}\n{"key":"f","data":"text"}`;
+    const { code, stdout } = await runCommand(["import", "things", "-", "--json"], { data, input });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '{"storedItems":6,"storedBytes":7,"badLines":0}\n' });
+    expect(created).toEqual(["things"]);
+    expect(stored.map(({ data: content, contentType }) => [content, contentType])).toEqual([
+      ['{"n":  12345678901234567890}', "application/json"],
+      [Buffer.from("no JSON"), "application/json"],
+      ["plain", "text/plain"],
+      [Buffer.from([0, 255]), ""],
+      ["1", "application/json"],
+      ['"text"', "application/json"],
+    ]);
+    expect(stored[4]?.attributes).toEqual({ x: "y" });
+  });
+
+  it("tells the numbers of bad lines and of those that the server refuses, and stores the others", async () => {
+    const { stored, data } = fakeData();
+    const bad = [
+      "nope",
+      "[]",
+      '{"data":1}',
+      '{"key":"a"}',
+      '{"key":"a","data":1,"dat":2}',
+      '{"key":"a","dataBase64":"?"}',
+    ];
+    const lines = ['{"key":"a","data":1}', "", ...bad, '{"key":"refused","data":1}', '{"key":"b","data":2}'];
+    const { code, stdout, stderr } = await runCommand(["import", "default", "-"], { data, input: lines.join("\n") });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "imported 2 items\n" });
+    expect(stderr.match(/line \d+/g)).toEqual([3, 4, 5, 6, 7, 8, 9].map((line) => `line ${String(line)}`));
+    expect(stderr).toContain("line 9: too bad\n");
+    expect(stderr).toContain("millrace: 7 lines were left out\n");
+    expect(stored).toHaveLength(2);
+  });
+
+  it("takes CSV, with data as JSON or with a member per column", async () => {
+    await inFolder(async (folder) => {
+      const { stored, data } = fakeData();
+      const file = join(folder, "a.csv");
+      await writeFile(file, 'key,data\r\na,"{""n"":1}"\r\nb,text\r\nc\r\n');
+      const first = await runCommand(["import", "things", file], { data });
+      expect(first.stderr).toContain("line 4: 1 fields, not 2");
+      await writeFile(file, 'name,key\n"a, b",k\n');
+      const second = await runCommand(["import", "things", file], { data });
+      expect(second.stderr).toContain("100 %");
+      expect(stored.map((each) => each.data)).toEqual(['{"n":1}', '"text"', '{"name":"a, b"}']);
+      await writeFile(file, "name\na\n");
+      expect((await runCommand(["import", "things", file], { data })).stderr).toContain('no column "key"');
+    });
+  });
+
+  it("fails if there is no such file, and is interrupted by Ctrl-C", async () => {
+    const { data } = fakeData();
+    const missing = await runCommand(["import", "things", "/nowhere.ndjson"], { data });
+    expect({ code: missing.code, closed: missing.closed }).toEqual({ code: 1, closed: 1 });
+    const interrupt = new AbortController();
+    const input = new PassThrough();
+    const running = runCommand(["import", "things", "-"], { data, input, signal: interrupt.signal });
+    interrupt.abort(new CancelledError("enough"));
+    expect((await running).code).toBe(130);
+    expect(input.destroyed).toBe(true);
+  });
+});
+
+describe("millrace export", () => {
+  it("writes what list prints, or CSV", async () => {
+    await inFolder(async (folder) => {
+      const { data } = fakeData({ items: ITEMS });
+      const { stdout } = await runCommand(["export", "things", join(folder, "a.ndjson")], { data });
+      expect(stdout).toBe("exported 5 items\n");
+      expect(await readFile(join(folder, "a.ndjson"), "utf8")).toBe(LINES);
+      await runCommand(["export", "things", join(folder, "a.csv")], { data });
+      const csv = await readFile(join(folder, "a.csv"), "utf8");
+      expect(csv.split("\r\n").slice(3)).toEqual([
+        "9007199254740993,c,plain,",
+        "9007199254740993,d,,AP8=",
+        "9007199254740993,e,1,",
+        "",
+      ]);
+      expect((await runCommand(["export", "things", "-", "--format", "csv"], { data })).stdout).toBe(csv);
+    });
+  });
+
+  it("leaves no file behind that is not whole", async () => {
+    await inFolder(async (folder) => {
+      const { data } = fakeData({ items: ITEMS, failure: new UnavailableError("gone") });
+      const { code } = await runCommand(["export", "things", join(folder, "a.ndjson")], { data });
+      expect({ code, files: await readdir(folder) }).toEqual({ code: 1, files: [] });
+    });
+  });
+});

@@ -1,0 +1,119 @@
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import type { Readable } from "node:stream";
+
+import { type DataApi, type ImportProgress, StreamingError } from "@millrace/client-sdk";
+import { Command, Option } from "commander";
+
+import { type CommandContext, type CommonOptions, withCommonOptions } from "../command-context.js";
+import { formatOf } from "../file-format.js";
+import { failureLine } from "../failure-line.js";
+import { type FileFormat, itemsOfFile } from "../import-file.js";
+import { type Progress, ProgressBar } from "../progress-bar.js";
+
+/** What is read of a file at a time. */
+const READ_BYTES = 256 * 1024;
+
+/** Bad lines that are told one by one. */
+const MAX_TOLD = 20;
+
+interface ImportCommandOptions extends CommonOptions {
+  readonly format?: FileFormat;
+}
+
+/** `millrace import DATASET FILE`: makes the dataset if there is none, and says how many items it got. */
+export function importCommand(context: CommandContext): Command {
+  const command = new Command("import")
+    .description("Store the items of a file; bad lines are told and left out.")
+    .argument("<dataset>", "made if there is none")
+    .argument("<file>", 'lines of {"key","data"}, or CSV with a column "key"; or - for standard input')
+    .addOption(new Option("--format <format>", "default: by the file's name, else ndjson").choices(["ndjson", "csv"]));
+  return withCommonOptions(command).action((dataset: string, file: string, options: ImportCommandOptions) =>
+    importFile(context, dataset, file, options),
+  );
+}
+
+async function importFile(
+  context: CommandContext,
+  dataset: string,
+  file: string,
+  { target, json, format = formatOf(file) }: ImportCommandOptions,
+): Promise<void> {
+  const { terminal, signal } = context;
+  const bad = new BadLines(context);
+  const bar = new ProgressBar(terminal, `import ${basename(file)}`);
+  await using client = await context.openClient(target);
+  const [input, progressOf] = await openSource(file, context.input);
+  try {
+    await ensureDataset(client.data, dataset, signal);
+    const items = itemsOfFile(input, format, signal, (line, message) => bad.add(line, message));
+    const { storedItems, storedBytes } = await client.data.import(items, {
+      dataset,
+      signal,
+      onRejected: ({ line }, error) => bad.add(line, error.message),
+      onProgress: (progress) => bar.update(progressOf(progress)),
+    });
+    signal.throwIfAborted(); // then the file was not read to its end
+    bar.finish();
+    const result = { storedItems, storedBytes, badLines: bad.count };
+    terminal.out(json ? `${JSON.stringify(result)}\n` : `imported ${String(storedItems)} items\n`);
+  } finally {
+    bar.finish();
+    input.destroy();
+  }
+  bad.throwIfAny();
+}
+
+async function ensureDataset(data: DataApi, name: string, signal: AbortSignal): Promise<void> {
+  try {
+    await data.datasets.create(name, { signal, retry: {} });
+  } catch (error) {
+    if (!(StreamingError.is(error) && error.kind === "already-exists")) throw error;
+  }
+}
+
+/** How far an import from standard input is, or one from a file: some of what is read may still be on its way. */
+type ReadProgress = (progress: ImportProgress) => Progress;
+
+async function openSource(
+  file: string,
+  stdin: Readable,
+): Promise<readonly [input: Readable, progressOf: ReadProgress]> {
+  if (file === "-") {
+    return [stdin, ({ storedBytes, bytesPerSecond }) => ({ doneBytes: storedBytes, bytesPerSecond })];
+  }
+  const { size: totalBytes } = await stat(file);
+  const input = createReadStream(file, { highWaterMark: READ_BYTES });
+  const startedAt = Date.now();
+  return [
+    input,
+    () => {
+      const { bytesRead: doneBytes } = input;
+      return { doneBytes, totalBytes, bytesPerSecond: (doneBytes * 1000) / Math.max(1, Date.now() - startedAt) };
+    },
+  ];
+}
+
+/** The lines that were left out. */
+class BadLines {
+  readonly #context: CommandContext;
+  #count = 0;
+
+  constructor(context: CommandContext) {
+    this.#context = context;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(line: number, message: string): void {
+    this.#count++;
+    if (this.#count <= MAX_TOLD) this.#context.terminal.err(failureLine(new Error(`line ${String(line)}: ${message}`)));
+  }
+
+  throwIfAny(): void {
+    if (this.#count > 0) throw new Error(`${String(this.#count)} lines were left out`);
+  }
+}

@@ -1,0 +1,20 @@
+export type { DataApi, DatasetsApi } from "./data-api.js";
+export type {
+  ChangeItemOptions,
+  DataItem,
+  DatasetInfo,
+  DeleteDatasetOptions,
+  GetItemOptions,
+  ImportOptions,
+  ImportProgress,
+  ImportResult,
+  ItemMutation,
+  ItemReference,
+  ListDatasetsOptions,
+  ListItemsOptions,
+  MutateOptions,
+  MutationOutcome,
+  OutgoingItem,
+  StoredItem,
+  WriteItemOptions,
+} from "./types.js";

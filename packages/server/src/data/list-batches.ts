@@ -1,0 +1,68 @@
+import {
+  DataBatch,
+  DEFAULT_LIST_BATCH_BYTES,
+  EncodedMessages,
+  invalidField,
+  type ListBatchesRequest,
+  type ListBatchesResponse,
+  ListRequest,
+  MAX_LIST_BATCH_BYTES,
+} from "@millrace/shared-types";
+
+import { written } from "../events/written.js";
+import type { CallContext } from "../rpc/call-context.js";
+
+import type { DataDeps } from "./data-deps.js";
+import { writeDataItem } from "./item-message.js";
+import { fetchItemsOf } from "./list-plan.js";
+import { type ListPage, openListing } from "./listing.js";
+
+/** Items of a message: with all their attributes they are not too many elements for a decoder. */
+const MAX_BATCH_ITEMS = 1000;
+
+/** Of ListBatchesResponse.batch. */
+const BATCH_TAG = 0x0a;
+/** Of DataBatch.items. */
+const ITEMS_TAG = 0x0a;
+
+const NO_BATCH: DataBatch = DataBatch.fromPartial({});
+
+/** As `listLargeDataset`, with many items in a message. */
+export async function* listBatches(
+  { list = ListRequest.fromPartial({}), maxBatchBytes }: ListBatchesRequest,
+  context: CallContext,
+  deps: DataDeps,
+): AsyncGenerator<ListBatchesResponse | EncodedMessages, void, undefined> {
+  const maxBytes = batchBytesOf(maxBatchBytes);
+  const fetchItems = fetchItemsOf("list.batch_size", list.batchSize);
+  const maxRows = list.batchSize === 0 ? MAX_BATCH_ITEMS : Math.min(fetchItems, MAX_BATCH_ITEMS);
+  const listing = await openListing(list, "list.", context, deps);
+  for await (const page of listing.pages({ maxRows, maxBytes })) {
+    if (page.rows.length === 0) yield { batch: { ...NO_BATCH, ...headOf(page), control: listing.heartbeat(page) } };
+    else yield new EncodedMessages([batchBytes(page, list.cursorPerItem)]);
+  }
+}
+
+function headOf({ rows, cursor, progress }: ListPage): Pick<DataBatch, "cursor" | "rowCount" | "progress"> {
+  return { cursor, rowCount: rows.length, progress };
+}
+
+function batchBytesOf(maxBatchBytes: number): number {
+  if (maxBatchBytes < 0) {
+    throw invalidField("max_batch_bytes", `is ${String(maxBatchBytes)}, must not be negative`);
+  }
+  return Math.min(maxBatchBytes || DEFAULT_LIST_BATCH_BYTES, MAX_LIST_BATCH_BYTES);
+}
+
+/** A whole ListBatchesResponse: what is stored of the items is added as it is. */
+function batchBytes(page: ListPage, cursorPerItem: boolean): Uint8Array {
+  return written((writer) => {
+    writer.uint32(BATCH_TAG).fork();
+    for (const [index, row] of page.rows.entries()) {
+      const cursorOfItem = cursorPerItem ? page.cursorAfter(index) : "";
+      writeDataItem(row, cursorOfItem, writer.uint32(ITEMS_TAG).fork()).join();
+    }
+    DataBatch.encode({ ...NO_BATCH, ...headOf(page) }, writer);
+    return writer.join();
+  });
+}

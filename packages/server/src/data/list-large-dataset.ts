@@ -1,0 +1,30 @@
+import { DataItem, EncodedMessages, type ListRequest } from "@millrace/shared-types";
+
+import type { CallContext } from "../rpc/call-context.js";
+
+import type { DataDeps } from "./data-deps.js";
+import { dataItemBytes } from "./item-message.js";
+import { fetchItemsOf } from "./list-plan.js";
+import { openListing } from "./listing.js";
+
+/** Of a page, in bytes: what a listing holds whose reader is slow. One item may be larger. */
+export const PAGE_BYTES: number = 256 * 1024;
+
+/** Streams items in order of key, at the reader's pace. The last item of each page has a cursor; all have one on request. */
+export async function* listLargeDataset(
+  request: ListRequest,
+  context: CallContext,
+  deps: DataDeps,
+): AsyncGenerator<DataItem | EncodedMessages, void, undefined> {
+  const maxRows = fetchItemsOf("batch_size", request.batchSize);
+  const listing = await openListing(request, "", context, deps);
+  for await (const page of listing.pages({ maxRows, maxBytes: PAGE_BYTES })) {
+    const last = page.rows.length - 1;
+    const cursorOf = (index: number): string => {
+      if (index === last) return page.cursor;
+      return request.cursorPerItem ? page.cursorAfter(index) : "";
+    };
+    if (page.rows.length === 0) yield DataItem.fromPartial({ cursor: page.cursor, control: listing.heartbeat(page) });
+    else yield new EncodedMessages(page.rows.map((row, index) => dataItemBytes(row, cursorOf(index))));
+  }
+}

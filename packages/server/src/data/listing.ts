@@ -1,0 +1,194 @@
+import { setImmediate } from "node:timers/promises";
+
+import {
+  durationOfMs,
+  type ListRequest,
+  ServiceError,
+  type StreamControl,
+  timestampOfMs,
+} from "@millrace/shared-types";
+
+import { isJsonType } from "../events/filter/json-payload.js";
+import { type Row, type RowPage, SnapshotExpired } from "../ports/item-store.js";
+import type { CallContext } from "../rpc/call-context.js";
+
+import type { DataDeps } from "./data-deps.js";
+import { checkStillThere } from "./dataset-record.js";
+import { headOf } from "./item-message.js";
+import { cursorOf, type ListPosition, positionOf } from "./list-cursor.js";
+import { type ListPlan, listPlanOf } from "./list-plan.js";
+import { projectJson } from "./project-json.js";
+
+const NO_BYTES = new Uint8Array(0);
+
+/** How much a listing fetches at a time. */
+export interface PageLimits {
+  readonly maxRows: number;
+  /** One row may be larger. */
+  readonly maxBytes: number;
+}
+
+/** Rows as they are sent; none: nothing that is wanted was found for a while. */
+export interface ListPage {
+  readonly rows: readonly Row[];
+  /** Where a listing goes on after the page. */
+  readonly cursor: string;
+  /** The same, after one of its rows. */
+  cursorAfter(index: number): string;
+  /** Fraction of the listing that is done; an estimate. */
+  readonly progress: number;
+}
+
+/**
+ * Begins a listing, or goes on with one at its cursor.
+ *
+ * @param path of the request's fields, such as `list.`
+ * @throws ServiceError as `listPlanOf` does, and `INVALID_CURSOR`
+ */
+export async function openListing(
+  request: ListRequest,
+  path: string,
+  context: CallContext,
+  deps: DataDeps,
+): Promise<Listing> {
+  const plan = await listPlanOf(request, path, deps);
+  const start =
+    request.startCursor === ""
+      ? { snapshot: plan.isSnapshot ? await deps.items.version() : undefined, scanned: 0, key: undefined }
+      : positionOf(request.startCursor, plan, deps);
+  const { rows: total } = await deps.items.size(plan.dataset.collection);
+  return new Listing({ plan, start, total, context, deps });
+}
+
+interface PlacedRow {
+  readonly row: Row;
+  /** After it. */
+  readonly position: ListPosition;
+}
+
+interface ListingParts {
+  readonly plan: ListPlan;
+  readonly start: ListPosition;
+  readonly total: number;
+  readonly context: CallContext;
+  readonly deps: DataDeps;
+}
+
+/** Goes through the items of a dataset for one client, a page at a time. Holds one page. */
+export class Listing {
+  readonly #plan: ListPlan;
+  readonly #total: number;
+  readonly #signal: AbortSignal;
+  readonly #deps: DataDeps;
+  #position: ListPosition;
+  /** When something was sent last, on the monotonic clock. */
+  #sentAt: number;
+
+  constructor({ plan, start, total, context, deps }: ListingParts) {
+    this.#plan = plan;
+    this.#total = total;
+    this.#signal = context.signal;
+    this.#deps = deps;
+    this.#position = start;
+    this.#sentAt = deps.clock.monotonicMs();
+    context.resumeFrom(() => this.#cursorAt(this.#position));
+  }
+
+  /**
+   * The pages, the next one being read when it is asked for. Ends after the last item or the limit.
+   *
+   * @throws ServiceError `SNAPSHOT_EXPIRED`, or `RESOURCE_NOT_FOUND` if the dataset was deleted meanwhile
+   */
+  async *pages({ maxRows, maxBytes }: PageLimits): AsyncGenerator<ListPage, void, undefined> {
+    for (let { limit: left } = this.#plan, exhausted = false; left > 0 && !exhausted;) {
+      this.#signal.throwIfAborted();
+      const scanned = await this.#scan({ maxRows: this.#plan.matches ? maxRows : Math.min(maxRows, left), maxBytes });
+      const { rows, position } = this.#wanted(scanned.rows, left);
+      exhausted = scanned.exhausted && position.scanned === this.#position.scanned + scanned.rows.length;
+      left -= rows.length;
+      if (rows.length === 0 && !this.#isHeartbeatDue(exhausted)) {
+        this.#position = position;
+        await setImmediate(); // a store in memory leaves no time for anything else
+      } else {
+        yield this.#pageOf(rows, position, exhausted);
+        this.#position = position;
+        this.#sentAt = this.#deps.clock.monotonicMs();
+      }
+    }
+    await checkStillThere(this.#deps.records, this.#plan.dataset); // or what it had may have been dropped
+  }
+
+  async #scan(limits: PageLimits): Promise<RowPage> {
+    const { dataset, range, keysOnly, matches } = this.#plan;
+    const { snapshot, key: afterKey } = this.#position;
+    try {
+      return await this.#deps.items.scan({
+        collection: dataset.collection,
+        ...range,
+        ...limits,
+        keysOnly: keysOnly && matches === undefined,
+        ...(snapshot !== undefined && { snapshot }),
+        ...(afterKey !== undefined && { afterKey }),
+      });
+    } catch (error) {
+      throw error instanceof SnapshotExpired ? snapshotExpired(snapshot ?? 0, error) : error;
+    }
+  }
+
+  /** The rows that are wanted, `left` at most, and where the listing is after them or all that are not. */
+  #wanted(
+    scanned: readonly Row[],
+    left: number,
+  ): { readonly rows: readonly PlacedRow[]; readonly position: ListPosition } {
+    const { matches } = this.#plan;
+    const rows: PlacedRow[] = [];
+    let position = this.#position;
+    for (const row of scanned) {
+      if (rows.length === left) break;
+      position = { ...position, scanned: position.scanned + 1, key: row.key };
+      if (matches === undefined || matches(row)) rows.push({ row, position });
+    }
+    return { rows, position };
+  }
+
+  #isHeartbeatDue(exhausted: boolean): boolean {
+    const { heartbeatMs } = this.#plan;
+    return !exhausted && heartbeatMs > 0 && this.#deps.clock.monotonicMs() - this.#sentAt >= heartbeatMs;
+  }
+
+  #pageOf(rows: readonly PlacedRow[], position: ListPosition, exhausted: boolean): ListPage {
+    return {
+      rows: rows.map(({ row }) => this.#asSent(row)),
+      cursor: this.#cursorAt(position),
+      cursorAfter: (index) => this.#cursorAt(rows[index]?.position ?? position),
+      progress: exhausted ? 1 : Math.min(1, position.scanned / Math.max(1, this.#total)),
+    };
+  }
+
+  /** Of a page without rows. */
+  heartbeat({ cursor: resumeToken }: ListPage): StreamControl {
+    const { clock } = this.#deps;
+    const interval = durationOfMs(this.#plan.heartbeatMs);
+    const value = { serverTime: timestampOfMs(clock.now()), sequence: 0, resumeToken, interval };
+    return { kind: { $case: "heartbeat", value } };
+  }
+
+  #cursorAt(position: ListPosition): string {
+    return cursorOf(position, this.#plan, this.#deps);
+  }
+
+  #asSent(row: Row): Row {
+    const { fields, keysOnly } = this.#plan;
+    return keysOnly ? { ...row, data: NO_BYTES } : selected(row, fields);
+  }
+}
+
+/** The row with the fields of its data that are asked for, if that is JSON. */
+export function selected(row: Row, fields: ListPlan["fields"]): Row {
+  if (fields === undefined || !isJsonType(headOf(row).contentType)) return row;
+  return { ...row, data: projectJson(row.data, fields) };
+}
+
+function snapshotExpired(snapshot: number, cause: SnapshotExpired): ServiceError {
+  return new ServiceError("SNAPSHOT_EXPIRED", cause.message, { metadata: { snapshot_id: snapshot }, cause });
+}

@@ -24,6 +24,9 @@ const project = (displayName, folder) => ({
 
 export default {
   testTimeout: 30_000,
+  // Much of the time goes into waiting for disks: both cores take suites. A worker that has grown is replaced.
+  maxWorkers: "100%",
+  workerIdleMemoryLimit: "1GB",
   cacheDirectory: "<rootDir>/.jest-cache",
   projects: [
     project("shared-types", "packages/shared-types/src"),

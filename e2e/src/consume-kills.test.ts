@@ -8,7 +8,7 @@ import { makeTempDir } from "./support/temp-dir.js";
 it("hands every event to a consumer who finishes it, in order of its key, though consumers are killed", async () => {
   await using dir = await makeTempDir();
   const random = seededRandom(runSeed());
-  const report = await killConsumers({ dataDir: dir.path, events: 1000, keys: 19, kills: 5, random });
-  expect(report).toMatchObject({ lost: 0, outOfOrder: 0, parked: 40, parkedBefore: 40, notReplayed: 0 });
+  const report = await killConsumers({ dataDir: dir.path, events: 4000, keys: 97, kills: 5, random });
+  expect(report).toMatchObject({ lost: 0, outOfOrder: 0, parked: 160, parkedBefore: 160, notReplayed: 0 });
   expect(report).toMatchObject({ parkedAfter: 0, isDone: true });
 }, 120_000);

@@ -69,7 +69,7 @@ async function chat(messagesPerMember = 200): Promise<boolean> {
 async function consume(kills = 50): Promise<boolean> {
   await using dir = await makeTempDir();
   const random = seededRandom(runSeed());
-  const report = await killConsumers({ dataDir: dir.path, events: 20_000, keys: 97, kills, random });
+  const report = await killConsumers({ dataDir: dir.path, events: 40_000, keys: 97, kills, random });
   console.log(JSON.stringify(report));
   const { lost, outOfOrder, parked, parkedBefore, parkedAfter, notReplayed, isDone } = report;
   return lost + outOfOrder + notReplayed + parkedAfter === 0 && parked === parkedBefore && isDone;

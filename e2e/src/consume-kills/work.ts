@@ -25,7 +25,7 @@ export const SUBSCRIPTION = "work";
 /** Event number `n`: most succeed, some do not. */
 export function workItem(n: number, random: () => number): WorkItem {
   const task = n % 50 === 11 ? "park" : n % 50 === 23 ? "fail always" : n % 20 === 7 ? "fail once" : "succeed";
-  return { n, task, ms: random() * 4 };
+  return { n, task, ms: random() * 20 };
 }
 
 /** Whether an event ends among the parked ones. */

@@ -2,7 +2,13 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 
-import { Client, credentials, makeClientConstructor, Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
+import {
+  type Client,
+  credentials,
+  makeClientConstructor,
+  Server as GrpcServer,
+  ServerCredentials,
+} from "@grpc/grpc-js";
 import type { ClientReadableStream, ClientWritableStream, sendUnaryData, ServerWritableStream } from "@grpc/grpc-js";
 import type { ServerReadableStream } from "@grpc/grpc-js";
 import { createClient as createMillraceClient } from "@millrace/client-sdk";

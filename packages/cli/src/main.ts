@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from "node:v8";
+
 import { connectClient, FileResumeStore } from "@millrace/client-sdk";
 
 import { runCli } from "./run-cli.js";
@@ -8,6 +10,9 @@ import { watchOutput } from "./watch-output.js";
 
 /** How long a transfer waits for a server that went away, in milliseconds: the same command continues it later. */
 const MAX_OUTAGE_MS = 120_000;
+
+// Else V8 lets short-lived garbage pile up to 100 MiB: an import of any size took 280 MiB, with this it takes 165.
+setFlagsFromString("--semi-space-growth-factor=1");
 
 const interrupt = new AbortController();
 // A second Ctrl-C finds no handler and ends the process at once.

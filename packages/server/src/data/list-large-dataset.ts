@@ -7,8 +7,8 @@ import { dataItemBytes } from "./item-message.js";
 import { fetchItemsOf } from "./list-plan.js";
 import { openListing } from "./listing.js";
 
-/** Of a page, in bytes: what a listing holds whose reader is slow. One item may be larger. */
-export const PAGE_BYTES: number = 256 * 1024;
+/** Of a page, in bytes: a listing whose reader is slow holds two. One item may be larger. */
+export const PAGE_BYTES: number = 128 * 1024;
 
 /** Streams items in order of key, at the reader's pace. The last item of each page has a cursor; all have one on request. */
 export async function* listLargeDataset(

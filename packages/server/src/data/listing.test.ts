@@ -269,7 +269,7 @@ describe("a listing", () => {
     const { filter } = request;
     expect(await keysOf(listed(data, { filter, startCursor: messages[1]?.cursor ?? "" }))).toEqual([keyOf(95)]);
     const batches = await collect(
-      listedBatches(deps, { list: { ...request, heartbeatInterval: { seconds: 1, nanos: 0 } } }),
+      listedBatches(deps, { list: { ...request, heartbeatInterval: { seconds: 2, nanos: 0 } } }),
     );
     expect(batches.map(({ items, control }) => [items.length, control?.kind?.$case])).toEqual([[1, undefined]]);
     const wrong = collect(listed(data, { heartbeatInterval: { seconds: 0, nanos: 1 } }));

@@ -74,7 +74,7 @@ interface ListingParts {
   readonly deps: DataDeps;
 }
 
-/** Goes through the items of a dataset for one client, a page at a time. Holds one page. */
+/** Goes through the items of a dataset for one client, a page at a time. Holds one page, and the next. */
 export class Listing {
   readonly #plan: ListPlan;
   readonly #total: number;
@@ -95,32 +95,48 @@ export class Listing {
   }
 
   /**
-   * The pages, the next one being read when it is asked for. Ends after the last item or the limit.
+   * The pages; while one is sent, the next is read. Ends after the last item or the limit.
    *
    * @throws ServiceError `SNAPSHOT_EXPIRED`, or `RESOURCE_NOT_FOUND` if the dataset was deleted meanwhile
    */
-  async *pages({ maxRows, maxBytes }: PageLimits): AsyncGenerator<ListPage, void, undefined> {
-    for (let { limit: left } = this.#plan, exhausted = false; left > 0 && !exhausted;) {
+  async *pages(limits: PageLimits): AsyncGenerator<ListPage, void, undefined> {
+    let { limit: left } = this.#plan;
+    let reading = this.#read(this.#position, left, limits);
+    for (let isOver = false; !isOver;) {
       this.#signal.throwIfAborted();
-      const scanned = await this.#scan({ maxRows: this.#plan.matches ? maxRows : Math.min(maxRows, left), maxBytes });
+      const scanned = await reading;
       const { rows, position } = this.#wanted(scanned.rows, left);
-      exhausted = scanned.exhausted && position.scanned === this.#position.scanned + scanned.rows.length;
       left -= rows.length;
-      if (rows.length === 0 && !this.#isHeartbeatDue(exhausted)) {
-        this.#position = position;
-        await setImmediate(); // a store in memory leaves no time for anything else
-      } else {
+      const exhausted = scanned.exhausted && position.scanned === this.#position.scanned + scanned.rows.length;
+      isOver = exhausted || left === 0;
+      if (!isOver) reading = this.#read(position, left, limits);
+      if (rows.length > 0 || (!isOver && this.#isHeartbeatDue)) {
         yield this.#pageOf(rows, position, exhausted);
-        this.#position = position;
         this.#sentAt = this.#deps.clock.monotonicMs();
-      }
+      } else await setImmediate(); // a store in memory leaves no time for anything else
+      this.#position = position;
     }
     await checkStillThere(this.#deps.records, this.#plan.dataset); // or what it had may have been dropped
   }
 
-  async #scan(limits: PageLimits): Promise<RowPage> {
+  /** Of a page without rows. */
+  heartbeat({ cursor: resumeToken }: ListPage): StreamControl {
+    const { clock } = this.#deps;
+    const interval = durationOfMs(this.#plan.heartbeatMs);
+    const value = { serverTime: timestampOfMs(clock.now()), sequence: 0, resumeToken, interval };
+    return { kind: { $case: "heartbeat", value } };
+  }
+
+  /** Begins to read what comes after `position`. Nobody may ask for it. */
+  #read(position: ListPosition, left: number, { maxRows, maxBytes }: PageLimits): Promise<RowPage> {
+    const isFiltered = this.#plan.matches !== undefined;
+    const reading = this.#scan(position, { maxRows: isFiltered ? maxRows : Math.min(maxRows, left), maxBytes });
+    reading.catch(() => {});
+    return reading;
+  }
+
+  async #scan({ snapshot, key: afterKey }: ListPosition, limits: PageLimits): Promise<RowPage> {
     const { dataset, range, keysOnly, matches } = this.#plan;
-    const { snapshot, key: afterKey } = this.#position;
     try {
       return await this.#deps.items.scan({
         collection: dataset.collection,
@@ -151,9 +167,9 @@ export class Listing {
     return { rows, position };
   }
 
-  #isHeartbeatDue(exhausted: boolean): boolean {
+  get #isHeartbeatDue(): boolean {
     const { heartbeatMs } = this.#plan;
-    return !exhausted && heartbeatMs > 0 && this.#deps.clock.monotonicMs() - this.#sentAt >= heartbeatMs;
+    return heartbeatMs > 0 && this.#deps.clock.monotonicMs() - this.#sentAt >= heartbeatMs;
   }
 
   #pageOf(rows: readonly PlacedRow[], position: ListPosition, exhausted: boolean): ListPage {
@@ -163,14 +179,6 @@ export class Listing {
       cursorAfter: (index) => this.#cursorAt(rows[index]?.position ?? position),
       progress: exhausted ? 1 : Math.min(1, position.scanned / Math.max(1, this.#total)),
     };
-  }
-
-  /** Of a page without rows. */
-  heartbeat({ cursor: resumeToken }: ListPage): StreamControl {
-    const { clock } = this.#deps;
-    const interval = durationOfMs(this.#plan.heartbeatMs);
-    const value = { serverTime: timestampOfMs(clock.now()), sequence: 0, resumeToken, interval };
-    return { kind: { $case: "heartbeat", value } };
   }
 
   #cursorAt(position: ListPosition): string {

@@ -23,6 +23,7 @@ export type ItemContent = Pick<DataItem, "data" | "name" | "contentType" | "attr
  * An item in the form in which it is stored: its head is the fields of a DataItem that only the writer knows,
  * serialized. Equal content gives equal bytes, in whatever order the attributes came.
  *
+ * @param key checked already
  * @param path of the item's fields, such as `put.`
  * @throws ServiceError `LIMIT_EXCEEDED` or `INVALID_FIELD` about a field
  */
@@ -32,7 +33,6 @@ export function rowDraftOf(
   path: string,
   { limits }: Pick<DataDeps, "limits">,
 ): RowDraft {
-  checkItemKey(key === "" ? `${path}id` : `${path}key`, key);
   checkLimit(`${path}data`, "max_item_bytes", limits.maxItemBytes, content.data.length);
   return { key, head: headOf(content, path), data: content.data };
 }

@@ -35,6 +35,7 @@ export function rowMutationOf(
 function putOf(item: DataItem, newId: string, deps: Pick<DataDeps, "limits">): NonNullable<RowMutation["put"]> {
   const { id: given, key } = item;
   if (given.startsWith("-")) throw invalidField("put.id", `is ${given}, must not be negative`);
+  if (key !== "") checkItemKey("put.key", key);
   if (given === "0" && key !== "") return rowDraftOf(key, item, "put.", deps);
   const id = given === "0" ? newId : given;
   return { ...rowDraftOf(key || id, item, "put.", deps), id };

@@ -41,7 +41,8 @@ describe("UploadItems", () => {
     const response = await uploadItems(streamOf(items), contextOf(), fixture.data);
     expect(response).toMatchObject({ itemCount: 150, rejectedCount: 150 });
     expect(response.itemErrors).toHaveLength(100);
-    expect(response.itemErrors[1]).toMatchObject({ index: 3, status: { code: StatusCode.INVALID_ARGUMENT } });
+    const status = { code: StatusCode.INVALID_ARGUMENT, message: "id: max_item_key_bytes is 1024, not 1025" };
+    expect(response.itemErrors[1]).toMatchObject({ index: 3, status });
   });
 
   it("stores what has come in while it reads, never more than a chunk behind, and keeps it if the stream is cut", async () => {

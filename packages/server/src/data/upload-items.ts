@@ -6,7 +6,7 @@ import type { CallContext } from "../rpc/call-context.js";
 import type { DataDeps } from "./data-deps.js";
 import { checkStillThere, DEFAULT_COLLECTION, type DatasetRecord, loadDataset } from "./dataset-record.js";
 import { callersError, statusOf } from "./mutation-status.js";
-import { rowDraftOf } from "./row-draft.js";
+import { checkItemKey, rowDraftOf } from "./row-draft.js";
 
 /** Items that are stored at a time, at most … */
 const CHUNK_ITEMS = 500;
@@ -100,7 +100,10 @@ class ItemUpload {
   }
 
   #draftOf(item: Item): NonNullable<RowMutation["put"]> {
-    if (item.id !== "") return rowDraftOf(item.id, item, "", this.#deps);
+    if (item.id !== "") {
+      checkItemKey("id", item.id);
+      return rowDraftOf(item.id, item, "", this.#deps);
+    }
     const id = String(this.#deps.newItemIds.take());
     return { ...rowDraftOf(id, item, "", this.#deps), id };
   }

@@ -141,7 +141,7 @@ export type CommitListener = (version: number, collections: ReadonlySet<string>)
  */
 export interface ItemStore extends AsyncDisposable {
   /**
-   * Applies mutations in order. Resolves once they are durable; concurrent commits share the cost of that.
+   * Applies mutations in order; those that are written get consecutive versions. Resolves once they are durable; concurrent commits share the cost of that.
    *
    * @param options.atomic all or none; otherwise each succeeds or fails by itself
    * @throws ServiceError `QUOTA_EXCEEDED` if the disk is full, `BACKEND_UNAVAILABLE` if the store cannot write

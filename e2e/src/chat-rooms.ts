@@ -13,7 +13,7 @@ const MEMBERS_PER_CLIENT = 10;
 const LATE = 5;
 const LATE_MS = 1_000;
 
-const MAX_PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 3_000;
 const CATCH_UP_MS = 120_000;
 
 export interface ChatPlan {

@@ -18,7 +18,7 @@ describe("GetServerInfo", () => {
     expect(info).toMatchObject({
       serverVersion: SERVER_VERSION,
       profile: "embedded",
-      features: ["files.parallel", "files.dedupe"],
+      features: ["files.parallel", "files.dedupe", "events.subscriptions"],
       limits: {
         maxMessageBytes: 2 ** 21,
         maxChunkBytes: DEFAULT_LIMITS.maxChunkBytes,

@@ -85,7 +85,8 @@ function arbitraryField(field: protobuf.Field): fc.Arbitrary<unknown> {
   if (field instanceof protobuf.MapField) {
     return fc.array(fc.tuple(TEXT, value), { maxLength: 3 }).map((entries) => new Map(entries));
   }
-  if (field.repeated) return fc.array(value, { maxLength: 3 });
+  // Messages in lists in messages in lists: three of each would make most of the work.
+  if (field.repeated) return fc.array(value, { maxLength: field.resolvedType instanceof protobuf.Type ? 2 : 3 });
   const mayBeAbsent = field.partOf !== null || field.resolvedType instanceof protobuf.Type;
   return mayBeAbsent
     ? fc.option(value.map(asSent), { nil: undefined })

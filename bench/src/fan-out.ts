@@ -27,9 +27,9 @@ const CALLS_PER_CONNECTION = 100;
 /** What is under way at most, so that the server never waits for the publisher, and events of one publication. */
 const WINDOW_DELIVERIES = 200_000;
 const WINDOW_PUBLICATIONS = 16;
-const PUBLISH_EVENTS = 20;
+const PUBLISH_EVENTS = 10;
 
-/** Between two publications at half load, in milliseconds. */
+/** How often the publisher looks whether something is due at half load, in milliseconds. */
 const TICK_MS = 5;
 
 /** P6 of PERFORMANCE. */
@@ -88,12 +88,14 @@ async function saturate(events: EventService, watchers: Watchers, count: number,
   while (performance.now() < endsAt) {
     if (due - watchers.messages < WINDOW_DELIVERIES && publications.size < WINDOW_PUBLICATIONS) {
       due += PUBLISH_EVENTS * count;
-      const publication = events.publish({ events: eventsToPublish(PUBLISH_EVENTS) });
+      const publication = events.publish({ events: eventsToPublish(PUBLISH_EVENTS) }).then(() => {
+        publications.delete(publication);
+      });
       publications.add(publication);
-      void publication.then(() => publications.delete(publication));
     } else await nextTurn();
   }
   const delivered = watchers.messages - before;
+  await Promise.all(publications);
   while (watchers.messages < due) await nextTurn();
   return delivered;
 }
@@ -109,9 +111,9 @@ async function p99At(
   let published = 0;
   watchers.sampling = true;
   for (let elapsed = 0; elapsed < ms; elapsed = performance.now() - startedAt) {
-    const count = Math.floor((rate * elapsed) / 1000) - published;
-    published += count;
-    if (count > 0) publications.push(events.publish({ events: eventsToPublish(Math.min(count, 1000)) }));
+    for (; published + PUBLISH_EVENTS <= (rate * elapsed) / 1000; published += PUBLISH_EVENTS) {
+      publications.push(events.publish({ events: eventsToPublish(PUBLISH_EVENTS) }));
+    }
     await sleep(TICK_MS);
   }
   await Promise.all(publications);

@@ -11,8 +11,9 @@ const ROUNDS = 3;
 const WARM_UP_MS = 2_000;
 const RUN_MS = 4_000;
 
-/** P7 of PERFORMANCE. */
+/** P7 of PERFORMANCE, for publishers who do not wait: one call per event costs more than a commit, whoever serves it. */
 const TARGET_RATIO = 5;
+const TARGET_MODE: PublishMode = "PublishStream, 16 on their way";
 
 async function measure(name: Contender, mode: PublishMode): Promise<number> {
   await using server = await startContender(name);
@@ -32,7 +33,7 @@ async function rowOf(mode: PublishMode): Promise<Record<string, unknown>> {
     "commit per publish, events/s": rounded(median(rates["commit per publish"])),
     "group commit, events/s": rounded(median(rates.millrace)),
     ratio: rounded(ratio, 2),
-    target: `${String(TARGET_RATIO)} ${ratio >= TARGET_RATIO ? "met" : "MISSED"}`,
+    target: mode === TARGET_MODE ? `${String(TARGET_RATIO)} ${ratio >= TARGET_RATIO ? "met" : "MISSED"}` : "",
   };
 }
 

@@ -5,6 +5,5 @@
 export const PENDING: ReadonlySet<string> = new Set([
   "StreamingService.BatchProcess",
   "StreamingService.CollectMetrics",
-  "StreamingService.InteractiveQuery",
   "StreamingService.SyncData",
 ]);

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { BlobStore } from "./ports/blob-store.js";
 import type { EventLog } from "./ports/event-log.js";
 import type { ItemStore } from "./ports/item-store.js";
+import type { QueryEngine } from "./ports/query-engine.js";
 import type { RecordStore } from "./ports/record-store.js";
 
 /** Where a server keeps what it was given. */
@@ -11,10 +12,20 @@ export interface Stores extends AsyncDisposable {
   readonly records: RecordStore;
   readonly log: EventLog;
   readonly items: ItemStore;
+  /** Makes what runs queries over the other stores; left out: nothing can. */
+  readonly openQueryEngine?: (use: QueryEngineUse) => QueryEngine;
   /** Names this data. */
   readonly clusterId: string;
   /** Signs page tokens and cursors. */
   readonly tokenSecret: Uint8Array;
+}
+
+/** What queries may use of the machine. */
+export interface QueryEngineUse {
+  /** Processes at the same time. */
+  readonly maxProcesses: number;
+  /** Memory of each, in bytes. */
+  readonly maxResidentBytes: number;
 }
 
 /** The stores in the folder `dataDir`, or in memory if there is none. Only the ones that are used are imported. */

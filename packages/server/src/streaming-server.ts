@@ -6,6 +6,7 @@ import {
   EventServiceDefinition,
   FileServiceDefinition,
   type Limits,
+  QueryServiceDefinition,
   StreamingServiceDefinition,
   StreamServiceDefinition,
 } from "@millrace/shared-types";
@@ -27,6 +28,10 @@ import { filesService, fileStreams, openFiles } from "./files/files-service.js";
 import { infoService } from "./info/info-service.js";
 import { openStores, type Stores } from "./open-stores.js";
 import { systemClock } from "./ports/clock.js";
+import type { QueryDeps, QueryLimits } from "./query/query-deps.js";
+import { resolveQueryLimits } from "./query/query-limits.js";
+import { queryService, queryStreams } from "./query/query-service.js";
+import { openQueries } from "./query/open-queries.js";
 import { type BoundService, partialService, service } from "./rpc/bind-service.js";
 import { createServer, type RunningServer } from "./rpc/create-server.js";
 import { silentLogger } from "./rpc/logger.js";
@@ -47,6 +52,8 @@ export interface StreamingServerOptions extends Omit<ServerOptions, "onClosed"> 
   readonly chatLimits?: Partial<ChatLimits>;
   /** What items may be, and how long listings can go on. Default: items of 1 MiB, snapshots of an hour. */
   readonly dataLimits?: Partial<DataLimits>;
+  /** What queries may be, and use. Default: 64 KiB, 30 s, 1,000,000 rows, 4 on a stream, 8 processes of 320 MiB. */
+  readonly queryLimits?: Partial<QueryLimits>;
 }
 
 const KIB = 1024;
@@ -59,7 +66,7 @@ const FILE_LIMITS: NumberRanges<Partial<FilesLimits>> = {
   minPartBytes: { default: DEFAULT_LIMITS.minPartBytes, min: 1, max: KIB * KIB * KIB },
 };
 
-const OPTION_NAMES = [...SERVER_OPTION_NAMES, "dataDir", "fileLimits", "eventLimits", "chatLimits", "dataLimits"];
+const OPTION_NAMES = [...SERVER_OPTION_NAMES, "dataDir", "fileLimits", "eventLimits", "chatLimits", "dataLimits", "queryLimits"];
 
 /** Optional features of the contract that this server has. */
 const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
@@ -73,11 +80,12 @@ const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
  */
 export async function createStreamingServer(options: StreamingServerOptions = {}): Promise<RunningServer> {
   checkNames("option", options, OPTION_NAMES);
-  const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, services = [], ...rest } = options;
+  const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, queryLimits, services = [], ...rest } = options;
   const ofFiles = resolveNumbers("fileLimits", fileLimits, FILE_LIMITS);
   const ofEvents = resolveEventsLimits("eventLimits", eventLimits);
   const ofChat = resolveChatLimits("chatLimits", chatLimits);
   const ofData = resolveDataLimits("dataLimits", dataLimits);
+  const ofQueries = resolveQueryLimits("queryLimits", queryLimits);
   await using stack = new AsyncDisposableStack();
   const stores = stack.use(await openStores(dataDir));
   const shared = sharedOptions(stores, rest);
@@ -87,7 +95,9 @@ export async function createStreamingServer(options: StreamingServerOptions = {}
   const allowAnonymous = rest.authenticate === undefined;
   const chat = stack.use(await openChat({ ...shared, eventLog, feed, limits: ofChat, allowAnonymous }));
   const data = stack.use(await openData({ ...shared, items: stores.items, limits: ofData }));
-  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data }, rest);
+  const { openQueryEngine } = stores;
+  const queries = stack.use(openQueries({ ...shared, openQueryEngine, limits: ofQueries, allowAnonymous }));
+  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data, queries }, rest);
   const opened = stack.move();
   try {
     const onClosed = (): Promise<void> => opened.disposeAsync();
@@ -111,23 +121,26 @@ interface Domains {
   readonly events: SubscriptionsDeps;
   readonly chat: ChatDeps;
   readonly data: DataDeps;
+  readonly queries: QueryDeps;
 }
 
 /** The domains that are not built yet answer UNIMPLEMENTED. */
 function builtInServices(clusterId: string, domains: Domains, options: ServerOptions): readonly BoundService[] {
-  const { files, events, chat, data } = domains;
+  const { files, events, chat, data, queries } = domains;
   return [
     partialService(StreamingServiceDefinition, {
       ...fileStreams(files),
       ...eventStreams(events),
       ...chatStreams(chat),
       ...dataStreams(data),
+      ...queryStreams(queries),
     }),
     service(StreamServiceDefinition, { ...chatStreams(chat), ...itemStreams(data) }),
     service(FileServiceDefinition, filesService(files)),
     service(EventServiceDefinition, eventsService(events)),
     service(ChatServiceDefinition, chatService(chat)),
     service(DatasetServiceDefinition, dataService(data)),
+    service(QueryServiceDefinition, queryService(queries)),
     infoService({ clusterId, features: FEATURES, limits: limitsInForce(domains, options), clock: files.clock }),
   ];
 }

@@ -11,6 +11,7 @@ import type { FsBlobStoreOptions } from "./fs-blob-store.js";
 import { FsBlobStore } from "./fs-blob-store.js";
 import { SqliteEventLog } from "./sqlite-event-log.js";
 import { SqliteItemStore } from "./sqlite-item-store.js";
+import { SqliteQueryEngine, type SqliteQueryEngineOptions } from "./sqlite-query-engine.js";
 import { SqliteRecordStore } from "./sqlite-record-store.js";
 
 /** Everything that a server on one machine keeps, in one folder. */
@@ -19,6 +20,8 @@ export interface EmbeddedStores extends AsyncDisposable {
   readonly records: RecordStore;
   readonly log: EventLog;
   readonly items: ItemStore;
+  /** What it makes must be closed before the stores. */
+  readonly openQueryEngine: (options?: SqliteQueryEngineOptions) => SqliteQueryEngine;
   readonly identity: DataIdentity;
 }
 
@@ -36,7 +39,9 @@ export async function openEmbeddedStores(path: string, options: FsBlobStoreOptio
   const blobs = stack.use(await FsBlobStore.open(path, options)); // while the threads start
   const [records, log, items] = await Promise.all([openingRecords, openingLog, openingItems]);
   const opened = stack.move();
-  return { blobs, records, log, items, identity: folder.identity, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  const openQueryEngine: EmbeddedStores["openQueryEngine"] = (use) => new SqliteQueryEngine(path, use);
+  const stores = { blobs, records, log, items, openQueryEngine };
+  return { ...stores, identity: folder.identity, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 /** Has what is being opened closed with the rest. Who awaits it is told of a failure. */

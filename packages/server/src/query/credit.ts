@@ -21,10 +21,10 @@ export class Credit {
     if (this.rows > 0) this.#onMore();
   }
 
-  /** What was sent; the bytes may be more than there were. */
+  /** What was sent. Bytes beyond the credit are forgotten: whatever is added later lets something be sent. */
   spend(rows: number, bytes: number): void {
     this.#rows -= rows;
-    this.#bytes -= bytes;
+    this.#bytes = Math.max(0, this.#bytes - bytes);
   }
 
   /** Resolves when there is some. @throws the signal's reason once it aborts */

@@ -11,6 +11,7 @@ import { listCommand } from "./commands/list.js";
 import { logCommand } from "./commands/log.js";
 import { lsCommand } from "./commands/ls.js";
 import { publishCommand } from "./commands/publish.js";
+import { queryCommand } from "./commands/query.js";
 import { rmCommand } from "./commands/rm.js";
 import { statCommand } from "./commands/stat.js";
 import { subscribeCommand } from "./commands/subscribe.js";
@@ -47,6 +48,7 @@ const COMMANDS = [
   listCommand,
   importCommand,
   exportCommand,
+  queryCommand,
 ];
 
 /**

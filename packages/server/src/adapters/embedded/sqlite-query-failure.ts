@@ -27,6 +27,9 @@ const BY_CODE: ReadonlyMap<number, QueryFailure["reason"]> = new Map([
   [26, "CORRUPT_DATA"], // NOTADB
 ]);
 
+/** SQLite has the code of any other error for this. */
+const FUNCTION_DENIED = "not authorized to use function";
+
 /** In place of what SQLite says, which would be of no use. */
 const WORDS: Partial<Record<QueryFailure["reason"], string>> = {
   BACKEND_UNAVAILABLE: "the server cannot read its data now",
@@ -38,10 +41,12 @@ export function failureOf(error: unknown): QueryFailure {
   if (error instanceof QueryError) return { reason: error.reason, message: error.message };
   const message = error instanceof Error ? error.message : String(error);
   const code = typeof error === "object" && error !== null && "errcode" in error ? Number(error.errcode) & 0xff : 0;
-  const reason = BY_CODE.get(code) ?? (isWrongParameter(error) ? "INVALID_QUERY" : "unforeseen");
+  const reason = message.startsWith(FUNCTION_DENIED) ? "QUERY_NOT_READ_ONLY" : (BY_CODE.get(code) ?? reasonWithoutCode(error));
   return { reason, message: WORDS[reason] ?? message };
 }
 
-function isWrongParameter(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ERR_INVALID_STATE" && /parameter/i.test(error.message);
+function reasonWithoutCode(error: unknown): QueryFailure["reason"] {
+  const isWrongParameter =
+    error instanceof Error && "code" in error && error.code === "ERR_INVALID_STATE" && /parameter/i.test(error.message);
+  return isWrongParameter ? "INVALID_QUERY" : "unforeseen";
 }

@@ -22,6 +22,9 @@ const FUNCTIONS: ReadonlySet<string> = new Set(
 /** Tables that SQLite makes of an argument. */
 const JSON_TABLES: ReadonlySet<string> = new Set(["json_each", "json_tree"]);
 
+/** Tables that SQLite, as Node builds it, has from the start; besides those with names that begin with `sqlite_` or `pragma_`. */
+const BUILT_IN: ReadonlySet<string> = new Set(["dbstat", "fts3tokenize"]);
+
 const PUBLISHED: ReadonlySet<string> = new Set(Object.keys(QUERY_TABLES));
 const FILES: ReadonlySet<string> = new Set(ATTACHED);
 
@@ -41,7 +44,7 @@ export function mayDo([code, first, second, database, view]: Action): boolean {
     case constants.SQLITE_RECURSIVE:
       return true;
     case constants.SQLITE_READ:
-      return mayRead(first ?? "", database ?? "", view ?? "");
+      return mayRead((first ?? "").toLowerCase(), second ?? "", database ?? undefined, view ?? "");
     case constants.SQLITE_FUNCTION:
       return mayCall((second ?? "").toLowerCase(), view ?? "");
     default:
@@ -53,9 +56,12 @@ export function mayDo([code, first, second, database, view]: Action): boolean {
  * That a view wants it is not proof that a view reads it: a common table expression that is called as a view looks the
  * same to SQLite. So statements are checked before against tables with nothing under them.
  */
-function mayRead(table: string, database: string, view: string): boolean {
-  if (FILES.has(database)) return PUBLISHED.has(view);
-  return JSON_TABLES.has(table) || (database === "temp" && PUBLISHED.has(table));
+function mayRead(table: string, column: string, database: string | undefined, view: string): boolean {
+  if (database !== undefined && FILES.has(database)) return PUBLISHED.has(view);
+  if (JSON_TABLES.has(table)) return true;
+  if (PUBLISHED.has(table)) return database === "temp" || database === undefined;
+  // A common table expression of which no column is read: its rows are counted.
+  return column === "" && database === undefined && !BUILT_IN.has(table) && !/^(?:sqlite|pragma)_/.test(table);
 }
 
 function mayCall(name: string, view: string): boolean {

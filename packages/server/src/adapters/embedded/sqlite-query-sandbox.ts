@@ -108,7 +108,14 @@ export class QuerySandbox {
     for (const name of ATTACHED) {
       const uri = pathToFileURL(files[fileOf(name)]);
       this.#data.exec(`ATTACH ${quoted(`${uri.href}?mode=ro`)} AS ${name}`);
+      this.#shadow(name);
     }
+  }
+
+  /** Makes an empty table for each of a file: a name without its file means that one. */
+  #shadow(file: string): void {
+    const tables = this.#data.prepare(`SELECT name FROM ${file}.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'`).all();
+    for (const { name } of tables) this.#data.exec(`CREATE TABLE IF NOT EXISTS main."${String(name)}" (x)`);
   }
 
   #take(): { readonly row: readonly QueryScalar[]; readonly bytes: number } | undefined {

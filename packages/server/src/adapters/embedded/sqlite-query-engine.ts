@@ -40,11 +40,16 @@ export class SqliteQueryEngine implements QueryEngine {
     this.#pool = new QueryPool({ maxProcesses, start: () => QueryProcess.start(setup) });
   }
 
+  /** Processes that are there or being started. */
+  get processes(): number {
+    return this.#pool.size;
+  }
+
   prewarm(): void {
     this.#pool.prewarm();
   }
 
-  async open(statement: QueryStatement, signal: AbortSignal): Promise<OpenQuery> {
+  async open(statement: QueryStatement, signal: AbortSignal): Promise<ProcessQuery> {
     const lent = await this.#pool.acquire(statement.scope.callerId, signal);
     const query = new ProcessQuery(lent, signal);
     try {
@@ -91,6 +96,11 @@ class ProcessQuery implements OpenQuery {
       if (lent.process.isBusy) lent.process.kill(signal.reason as Error);
     };
     signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** Of the process in which it runs. */
+  get pid(): number {
+    return this.#lent.process.pid;
   }
 
   async open(statement: QueryStatement, describeOnly = false): Promise<void> {

@@ -44,9 +44,9 @@ export function mayDo([code, first, second, database, view]: Action): boolean {
     case constants.SQLITE_RECURSIVE:
       return true;
     case constants.SQLITE_READ:
-      return mayRead((first ?? "").toLowerCase(), second ?? "", database ?? undefined, view ?? "");
+      return mayRead((first ?? "").toLowerCase(), second ?? "", database ?? undefined, (view ?? "").toLowerCase());
     case constants.SQLITE_FUNCTION:
-      return mayCall((second ?? "").toLowerCase(), view ?? "");
+      return mayCall((second ?? "").toLowerCase(), (view ?? "").toLowerCase());
     default:
       return false;
   }

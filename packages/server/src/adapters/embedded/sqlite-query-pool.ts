@@ -95,13 +95,14 @@ export class QueryPool implements AsyncDisposable {
   }
 
   #release(process: QueryProcess, callerId: string, uses: number): void {
-    if (uses >= MAX_USES || this.#isClosed) this.#drop(process);
-    else if (!process.hasEnded) this.#idle.push({ process, callerId, uses, since: Date.now() });
+    if (process.hasEnded || uses >= MAX_USES || this.#isClosed) this.#drop(process);
+    else this.#idle.push({ process, callerId, uses, since: Date.now() });
     this.#serve();
   }
 
   /** Gives what there is to those who wait, and starts what else they need. */
   #serve(): void {
+    if (this.#isClosed) return;
     for (const waiter of [...this.#waiting]) {
       const taken = this.#takeFor(waiter.callerId);
       if (taken === undefined) continue;
@@ -130,7 +131,10 @@ export class QueryPool implements AsyncDisposable {
       (process) => {
         this.#starting.delete(starting);
         this.#all.add(process);
-        void process.gone.then(() => this.#forget(process));
+        void process.gone.then(() => {
+          this.#forget(process);
+          this.#serve();
+        });
         this.#idle.push({ process, callerId: undefined, uses: 0, since: Date.now() });
         this.#sweep ??= setInterval(() => this.#endIdle(), IDLE_MS / 4).unref();
         this.#serve();

@@ -69,8 +69,9 @@ export class QueryProcess {
     return started;
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid;
+  /** 0 if it could not be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   get hasEnded(): boolean {

@@ -5,7 +5,8 @@ import { QUERY_TABLES, type QueryColumnType, type QueryTableName } from "../../p
 export const ATTACHED = ["records_db", "events_db", "items_db"] as const;
 
 /**
- * What each table reads. The conditions on who may see a row are here, inside of the engine: no statement reaches
+ * What each table reads. Of each joined table a column counts that is not its key: else SQLite would ask whether the
+ * whole statement, and not the view, may read it. The conditions on who may see a row are here, inside of the engine: no statement reaches
  * what is under a view.
  */
 const VIEWS: Readonly<Record<QueryTableName, string>> = {
@@ -24,7 +25,7 @@ const VIEWS: Readonly<Record<QueryTableName, string>> = {
     FROM records_db.records AS d
     JOIN items_db.collections AS l ON l.name = json_extract(d.value, '$.collection') AND l.dropped = 0
     JOIN items_db.current AS c ON c.collection_id = l.collection_id AND c.deleted = 0
-    JOIN items_db.versions AS v ON v.version = c.version
+    JOIN items_db.versions AS v ON v.version = c.version AND v.updated_at_ms >= 0
     WHERE d.collection = 'datasets'`,
   events: `
     SELECT e.sequence AS sequence,
@@ -44,7 +45,7 @@ const VIEWS: Readonly<Record<QueryTableName, string>> = {
       millrace_json(${payload("e", "s", "t")}) AS json
     FROM events_db.events AS e
     JOIN events_db.streams AS s ON s.stream_id = e.stream_id
-    JOIN events_db.types AS t ON t.type_id = e.type_id
+    JOIN events_db.types AS t ON t.type_id = e.type_id AND t.name <> ''
     WHERE e.stream_id > 0 AND e.sequence >= (SELECT first_sequence FROM events_db.log) AND e.revision >= s.first_revision`,
   files: `
     SELECT r.key AS file_id,
@@ -78,7 +79,7 @@ const VIEWS: Readonly<Record<QueryTableName, string>> = {
     FROM records_db.records AS r
     JOIN events_db.streams AS s ON s.name = '$chat/' || r.key || '/' || json_extract(r.value, '$.incarnation')
     JOIN events_db.events AS e ON e.stream_id = s.stream_id AND e.key IS NOT NULL
-    JOIN events_db.types AS t ON t.type_id = e.type_id
+    JOIN events_db.types AS t ON t.type_id = e.type_id AND t.name <> ''
     LEFT JOIN records_db.records AS h ON h.collection = 'chatchanges' AND h.key = s.name || '/' ||
       CASE t.name WHEN 'chat.text' THEN e.id WHEN 'chat.edit' THEN millrace_chat_target(e.payload) END
     WHERE r.collection = 'rooms' AND millrace_may_chat()

@@ -6,7 +6,7 @@ interface Arrival<T> {
 
 /**
  * Several streams as one, each in its turn. Holds one item of each: a stream is asked for its next item when the one
- * before was taken. Sources may come while it is read.
+ * before is taken. Sources may come while it is read.
  */
 export class FanIn<T> {
   readonly #signal: AbortSignal;
@@ -62,8 +62,8 @@ export class FanIn<T> {
       this.#sources.delete(source);
       return;
     }
-    yield result.value;
     this.#pull(source);
+    yield result.value;
   }
 
   #pull(source: AsyncGenerator<T, void, undefined>): void {

@@ -36,18 +36,27 @@ export async function* runQuery(run: QueryRun): AsyncGenerator<QueryResponse, vo
     yield schemaOf(await engine.describe(statement, running.signal));
     return yield responseWith({ complete: true });
   }
-  await using query = yield* withProgress(engine.open(statement, running.signal), run);
-  if (plan.format !== QueryFormat.UNSPECIFIED) yield schemaOf(query);
-  const totals = yield* sendRows(query, run);
+  const totals = yield* sendResult(run);
   const elapsed = durationOfMs(running.elapsedMs);
-  const isSeed = plan.format === QueryFormat.UNSPECIFIED;
-  yield responseWith({ complete: true, stats: isSeed ? undefined : { ...totals, elapsed } });
+  yield responseWith({ complete: true, stats: isSeed(plan) ? undefined : { ...totals, elapsed } });
+}
+
+function isSeed({ format }: QueryPlan): boolean {
+  return format === QueryFormat.UNSPECIFIED;
 }
 
 interface Totals {
   readonly rowCount: number;
   readonly byteCount: number;
   readonly rowLimitReached: boolean;
+}
+
+/** Columns and rows. When it ends the engine is free for others, whether the client has read the end or not. */
+async function* sendResult(run: QueryRun): AsyncGenerator<QueryResponse, Totals, undefined> {
+  const { plan, running, engine } = run;
+  await using query = yield* withProgress(engine.open(plan.statement, running.signal), run);
+  if (!isSeed(plan)) yield schemaOf(query);
+  return yield* sendRows(query, run);
 }
 
 async function* sendRows(query: OpenQuery, run: QueryRun): AsyncGenerator<QueryResponse, Totals, undefined> {

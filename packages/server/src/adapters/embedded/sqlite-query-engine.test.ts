@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
 import type { QueryScalar } from "../../ports/query-engine.js";
@@ -24,6 +24,15 @@ async function putItem({ stores }: QueryFixture, key: string): Promise<void> {
   await stores.items.commit([{ collection: "data/1", put }], { atomic: true });
 }
 
+/** For tests that neither change much nor need anything of their own. */
+let shared: QueryFixture;
+
+beforeAll(async () => {
+  shared = await openQueryFixture();
+});
+
+afterAll(() => shared[Symbol.asyncDispose]());
+
 describe("values", () => {
   const scalar = fc.oneof(
     fc.constant(null),
@@ -34,7 +43,7 @@ describe("values", () => {
   );
 
   it("come back as they were given, all 64 bits, all bytes", async () => {
-    await using fixture = await openQueryFixture();
+    const fixture = shared;
     const roundTrip = async (values: readonly QueryScalar[]): Promise<void> => {
       const sql = `SELECT ${values.map((_, index) => `$${String(index + 1)}`).join()}`;
       const [row = []] = await fixture.rows(sql, values);
@@ -65,7 +74,7 @@ describe("values", () => {
   });
 
   it("must be as many as the statement takes", async () => {
-    await using fixture = await openQueryFixture();
+    const fixture = shared;
     const wrong: readonly (readonly [string, number])[] = [
       ["SELECT $1", 0],
       ["SELECT $2", 1],
@@ -82,7 +91,7 @@ describe("values", () => {
 
 describe("a result", () => {
   it("has columns with names of their own, and the types of published columns", async () => {
-    await using fixture = await openQueryFixture();
+    const fixture = shared;
     await using query = await open(fixture, "SELECT key, key, version AS v, updated_at, attributes, data, 1 + 1 AS v FROM items");
     expect(query.columns).toEqual([
       { name: "key", type: "string" },
@@ -96,7 +105,7 @@ describe("a result", () => {
   });
 
   it("can be the count of any table, or constants beside its rows", async () => {
-    await using fixture = await openQueryFixture();
+    const fixture = shared;
     for (const { name } of fixture.engine.tables) {
       expect(await fixture.rows(`SELECT count(*) FROM ${name}`)).toEqual([[0n]]);
       expect(await fixture.rows(`SELECT 1 FROM ${name}`)).toEqual([]);
@@ -105,7 +114,7 @@ describe("a result", () => {
   });
 
   it("comes in batches of as many rows and bytes as are asked for, and says when it is done", async () => {
-    await using fixture = await openQueryFixture();
+    const fixture = shared;
     await using query = await open(fixture, `${NUMBERS} WHERE n <= 5`);
     expect(await query.read({ maxRows: 2, maxBytes: 1000 })).toEqual({ rows: [[1n], [2n]], bytes: 32, done: false });
     expect((await query.read({ maxRows: 100, maxBytes: 40 })).rows).toEqual([[3n], [4n]]);

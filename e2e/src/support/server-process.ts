@@ -16,6 +16,7 @@ const READY = /^millrace ready on (?<host>.+):(?<port>\d+)$/;
 export interface ServerProcess extends AsyncDisposable {
   readonly port: number;
   readonly target: string;
+  readonly pid: number;
   /** Resident memory, in bytes. */
   residentBytes(): Promise<number>;
   /** SIGKILL; resolves when the process is gone. */
@@ -46,6 +47,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   };
   return {
     port: actualPort,
+    pid: child.pid ?? 0,
     target: `127.0.0.1:${String(actualPort)}`,
     residentBytes: () => residentBytes(child),
     kill: async () => void (await stop("SIGKILL")),

@@ -22,9 +22,11 @@ import type { QueryDeps, QueryLimits } from "./query-deps.js";
  * `fail REASON`, `break`, or `columns` (one of each type).
  */
 export class FakeEngine implements QueryEngine {
-  readonly tables = [{ name: "items", description: "Things.", columns: [{ name: "key", type: "string" }] }] as const;
+  readonly tables: QueryEngine["tables"] = [
+    { name: "items", description: "Things.", columns: [{ name: "key", type: "string" }] },
+  ];
   /** Statements that were opened, and not closed yet. */
-  readonly opened = new Set<string>();
+  readonly opened: Set<string> = new Set();
   readonly statements: QueryStatement[] = [];
   /** Reads in all. */
   reads = 0;
@@ -46,10 +48,13 @@ export class FakeEngine implements QueryEngine {
     if (verb === "fail") throw new ServiceError(argument as never, "as it was told");
     if (verb === "break") throw new Error("secret cause");
     this.opened.add(sql);
-    return new FakeQuery(this, sql, verb, Number(argument), signal);
+    return new FakeQuery(this, sql, signal);
   }
 
-  async describe(statement: QueryStatement, signal: AbortSignal) {
+  async describe(
+    statement: QueryStatement,
+    signal: AbortSignal,
+  ): Promise<Pick<OpenQuery, "columns" | "parameterCount">> {
     await using query = await this.open(statement, signal);
     const { columns, parameterCount } = query;
     return { columns, parameterCount };
@@ -83,39 +88,43 @@ const TYPED_ROW: readonly QueryScalar[] = [
 class FakeQuery implements OpenQuery {
   readonly columns: readonly QueryTableColumn[];
   readonly parameterCount = 0;
+  readonly #engine: FakeEngine;
+  readonly #sql: string;
+  readonly #verb: string;
+  readonly #count: number;
+  readonly #signal: AbortSignal;
   #next = 1;
 
-  constructor(
-    readonly engine: FakeEngine,
-    readonly sql: string,
-    readonly verb: string,
-    readonly count: number,
-    readonly signal: AbortSignal,
-  ) {
+  constructor(engine: FakeEngine, sql: string, signal: AbortSignal) {
+    const [verb = "", count = ""] = sql.split(" ");
+    this.#engine = engine;
+    this.#sql = sql;
+    this.#verb = verb;
+    this.#count = verb === "wait" ? 1 : Number(count);
+    this.#signal = signal;
     this.columns = verb === "columns" ? TYPED_COLUMNS : [{ name: "n", type: "int" }];
   }
 
   async read({ maxRows }: QueryReadLimits): Promise<QueryBatch> {
-    this.signal.throwIfAborted();
-    this.engine.reads++;
-    if (this.verb === "columns") return { rows: [TYPED_ROW], bytes: 100, done: true };
-    if (this.verb === "wait") await this.#untilReleased();
-    const last = this.verb === "wait" ? 1 : this.count;
-    const end = Math.min(last, this.#next + maxRows - 1);
+    this.#signal.throwIfAborted();
+    this.#engine.reads++;
+    if (this.#verb === "columns") return { rows: [TYPED_ROW], bytes: 100, done: true };
+    if (this.#verb === "wait") await this.#untilReleased();
+    const end = Math.min(this.#count, this.#next + maxRows - 1);
     const rows: [bigint][] = [];
     while (this.#next <= end) rows.push([BigInt(this.#next++)]);
-    return { rows, bytes: 10 * rows.length, done: this.#next > last };
+    return { rows, bytes: 10 * rows.length, done: this.#next > this.#count };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.engine.opened.delete(this.sql);
+    this.#engine.opened.delete(this.#sql);
   }
 
   #untilReleased(): Promise<void> {
-    this.engine.waiting.open();
+    this.#engine.waiting.open();
     return new Promise((resolve, reject) => {
-      this.signal.addEventListener("abort", () => reject(this.signal.reason as Error), { once: true });
-      void this.engine.release.promise.then(resolve);
+      this.#signal.addEventListener("abort", () => reject(this.#signal.reason as Error), { once: true });
+      void this.#engine.release.promise.then(resolve);
     });
   }
 }

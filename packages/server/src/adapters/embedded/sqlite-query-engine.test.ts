@@ -31,7 +31,9 @@ beforeAll(async () => {
   shared = await openQueryFixture();
 });
 
-afterAll(() => shared[Symbol.asyncDispose]());
+afterAll(async () => {
+  await shared[Symbol.asyncDispose]();
+});
 
 describe("values", () => {
   const scalar = fc.oneof(

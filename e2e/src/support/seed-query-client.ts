@@ -32,10 +32,8 @@ const METHOD = {
 export function openSeedQueryClient(target: string): SeedQueryClient {
   const StreamingService = { methods: { InteractiveQuery: METHOD } };
   const v1 = { nested: { ...MESSAGES, StreamingService } };
-  const definition = protoLoader.fromJSON(
-    { nested: { streaming: { nested: { v1 } } } },
-    { keepCase: true, defaults: true },
-  );
+  const proto = { nested: { streaming: { nested: { v1 } } } } as unknown as Parameters<typeof protoLoader.fromJSON>[0];
+  const definition = protoLoader.fromJSON(proto, { keepCase: true, defaults: true });
   const root = grpc.loadPackageDefinition(definition) as unknown as {
     streaming: { v1: { StreamingService: new (...args: unknown[]) => SeedQueryClient } };
   };

@@ -118,12 +118,12 @@ export class QueryPool implements AsyncDisposable {
     return index < 0 ? undefined : this.#idle.splice(index, 1)[0];
   }
 
-  /** Ends what another caller may use again, if that makes room. */
+  /** If there is none, ends what another caller might use again: there is room when it is gone. */
   #hasRoom(): boolean {
     if (this.size < this.#options.maxProcesses) return true;
-    const other = this.#idle.shift();
+    const [other] = this.#idle;
     if (other !== undefined) this.#drop(other.process);
-    return other !== undefined;
+    return false;
   }
 
   #startOne(): void {
@@ -131,10 +131,7 @@ export class QueryPool implements AsyncDisposable {
       (process) => {
         this.#starting.delete(starting);
         this.#all.add(process);
-        void process.gone.then(() => {
-          this.#forget(process);
-          this.#serve();
-        });
+        void process.gone.then(() => this.#forget(process));
         this.#idle.push({ process, callerId: undefined, uses: 0, since: Date.now() });
         this.#sweep ??= setInterval(() => this.#endIdle(), IDLE_MS / 4).unref();
         this.#serve();
@@ -154,12 +151,17 @@ export class QueryPool implements AsyncDisposable {
   }
 
   #drop(process: QueryProcess): void {
-    this.#forget(process);
+    this.#takeFromIdle(process);
     process.kill();
   }
 
   #forget(process: QueryProcess): void {
     this.#all.delete(process);
+    this.#takeFromIdle(process);
+    this.#serve();
+  }
+
+  #takeFromIdle(process: QueryProcess): void {
     const index = this.#idle.findIndex((each) => each.process === process);
     if (index >= 0) this.#idle.splice(index, 1);
   }

@@ -148,7 +148,7 @@ function workerPath(): string {
 /** The server comes first: a statement that computes must not keep it from serving. */
 function giveWay({ pid }: ChildProcess): void {
   try {
-    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW);
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
   } catch {
     // A system that knows no priorities, or a process that is gone already.
   }

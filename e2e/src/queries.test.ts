@@ -23,7 +23,11 @@ async function openStage(callers: "anonymous" | "identified" = "anonymous") {
     target,
     /** The user's client. */
     as(user: string): StreamingClient {
-      const client = createClient({ target, defaults: { headers: { "x-user": user } }, resume: { backoff: { maxMs: 100 } } });
+      const client = createClient({
+        target,
+        defaults: { headers: { "x-user": user } },
+        resume: { backoff: { maxMs: 100 } },
+      });
       clients.push(client);
       return client;
     },
@@ -42,7 +46,8 @@ async function openStage(callers: "anonymous" | "identified" = "anonymous") {
 
 async function countOf(rows: QueryResult): Promise<number> {
   let count = 0;
-  for await (const { n } of rows) if (n !== ++count) throw new Error(`row ${String(n)} comes as number ${String(count)}`);
+  for await (const { n } of rows)
+    if (n !== ++count) throw new Error(`row ${String(n)} comes as number ${String(count)}`);
   return count;
 }
 
@@ -66,12 +71,20 @@ describe("the published tables", () => {
     const event = { stream: "orders/7", type: "order.placed", key: "k", attributes: { a: "b" }, timestamp };
     await ann.events.publish([{ ...event, payload: Buffer.from([1, 2]) }]);
     const [published] = await bob.query.execute("SELECT * FROM events");
-    expect(published).toMatchObject({ ...without(event, "timestamp"), sequence: 1, revision: 1, time: timestamp, json: null });
+    expect(published).toMatchObject({
+      ...without(event, "timestamp"),
+      sequence: 1,
+      revision: 1,
+      time: timestamp,
+      json: null,
+    });
     expect(Buffer.from(published?.["payload"] as Uint8Array)).toEqual(Buffer.from([1, 2]));
 
     await ann.files.upload(Buffer.from("hello"), { filename: "hello.txt", metadata: { a: "b" } });
     const files = "SELECT filename, size, metadata, expires_at FROM files";
-    expect(await ann.query.execute(files)).toEqual([{ filename: "hello.txt", size: 5, metadata: { a: "b" }, expires_at: null }]);
+    expect(await ann.query.execute(files)).toEqual([
+      { filename: "hello.txt", size: 5, metadata: { a: "b" }, expires_at: null },
+    ]);
     expect(await bob.query.execute(files)).toEqual([]);
   }, 60_000);
 

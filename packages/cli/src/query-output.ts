@@ -19,7 +19,8 @@ export async function* queryText(result: QueryResult, format: QueryFormat): Asyn
     const columns = await result.columns.catch(() => []);
     if (columns.length > 0) yield csvLine(columns.map(({ name }) => name));
   }
-  for await (const row of result) yield format === "json" ? `${jsonOf(row)}\n` : csvLine(Object.values(row).map(textOf));
+  for await (const row of result)
+    yield format === "json" ? `${jsonOf(row)}\n` : csvLine(Object.values(row).map(textOf));
 }
 
 /** A row as a JSON object. Integers beyond 2^53 keep their digits; bytes are base64. */

@@ -66,7 +66,15 @@ const FILE_LIMITS: NumberRanges<Partial<FilesLimits>> = {
   minPartBytes: { default: DEFAULT_LIMITS.minPartBytes, min: 1, max: KIB * KIB * KIB },
 };
 
-const OPTION_NAMES = [...SERVER_OPTION_NAMES, "dataDir", "fileLimits", "eventLimits", "chatLimits", "dataLimits", "queryLimits"];
+const OPTION_NAMES = [
+  ...SERVER_OPTION_NAMES,
+  "dataDir",
+  "fileLimits",
+  "eventLimits",
+  "chatLimits",
+  "dataLimits",
+  "queryLimits",
+];
 
 /** Optional features of the contract that this server has. */
 const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
@@ -141,8 +149,17 @@ function builtInServices(clusterId: string, domains: Domains, options: ServerOpt
     service(ChatServiceDefinition, chatService(chat)),
     service(DatasetServiceDefinition, dataService(data)),
     service(QueryServiceDefinition, queryService(queries)),
-    infoService({ clusterId, features: FEATURES, limits: limitsInForce(domains, options), clock: files.clock }),
+    infoService({
+      clusterId,
+      features: featuresOf(queries),
+      limits: limitsInForce(domains, options),
+      clock: files.clock,
+    }),
   ];
+}
+
+function featuresOf({ engine }: QueryDeps): readonly string[] {
+  return engine === undefined ? FEATURES : [...FEATURES, "queries"];
 }
 
 function limitsInForce({ files, events, chat }: Domains, { limits = {} }: ServerOptions): Limits {

@@ -215,9 +215,8 @@ export interface QueryOptions {
    */
   maxRows: number;
   /**
-   * Longest run, from the moment when the request is read to the last row;
-   * waiting for a reader counts. Default, and at most, the server's limit (30
-   * s unless configured).
+   * Longest run, from the query's turn to its last row; waiting for a reader
+   * counts. Default, and at most, the server's limit (30 s unless configured).
    */
   timeout:
     | Duration

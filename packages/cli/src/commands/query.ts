@@ -45,7 +45,8 @@ async function query(context: CommandContext, sql: string | undefined, options: 
   await using session = client.query.session();
   if (sql !== undefined) return await print(session, sql, run, format, context);
   if (screen !== undefined) return await shell(context, screen, session, run, format);
-  for await (const line of linesOf(input, signal)) if (line.trim() !== "") await print(session, line, run, format, { terminal });
+  for await (const line of linesOf(input, signal))
+    if (line.trim() !== "") await print(session, line, run, format, { terminal });
 }
 
 async function print(

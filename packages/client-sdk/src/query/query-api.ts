@@ -42,7 +42,10 @@ export interface QueryApi {
    */
   execute<R = QueryRow>(sql: string, options?: ExecuteQueryOptions): QueryResult<R>;
   /** What the result of a statement would be like. It is not run. @throws {StreamingError} as `execute` */
-  describe(sql: string, options?: Pick<ExecuteQueryOptions, "params" | "signal" | "headers" | "resume">): Promise<readonly QueryColumn[]>;
+  describe(
+    sql: string,
+    options?: Pick<ExecuteQueryOptions, "params" | "signal" | "headers" | "resume">,
+  ): Promise<readonly QueryColumn[]>;
   /** What statements can read. */
   tables(options?: CallOptions): Promise<readonly QueryTable[]>;
   /** The caller's queries that run, oldest first: of this client and of others. */

@@ -52,7 +52,8 @@ describe("a session", () => {
     expect(opened.server.made).toBe(530);
     let last: unknown;
     let count = 1;
-    for (let next = await paused.next(); next.done !== true; next = await paused.next()) [last, count] = [next.value, count + 1];
+    for (let next = await paused.next(); next.done !== true; next = await paused.next())
+      [last, count] = [next.value, count + 1];
     expect({ last, count }).toEqual({ last: { n: 1000 }, count: 1000 });
   });
 
@@ -179,9 +180,17 @@ describe("a result", () => {
         nothing: null,
       },
     ]);
-    expect((await result.columns).map(({ type }) => type)).toEqual(
-      ["bool", "int", "int", "double", "string", "bytes", "timestamp", "json", "any"],
-    );
+    expect((await result.columns).map(({ type }) => type)).toEqual([
+      "bool",
+      "int",
+      "int",
+      "double",
+      "string",
+      "bytes",
+      "timestamp",
+      "json",
+      "any",
+    ]);
   });
 
   it("gets parameters as what they are", async () => {

@@ -173,5 +173,8 @@ function refusalOf({ status, error }: QueryResponse): StreamingError {
   const told = status ?? Status.fromPartial({ code: 2, message: error });
   const trailers = { [STATUS_DETAILS_KEY]: encodeMessage(Status, told) };
   const { code, message } = told;
-  return toStreamingError({ code: code as StatusCode, message, trailers, origin: "server" }, { method: SESSION_METHOD });
+  return toStreamingError(
+    { code: code as StatusCode, message, trailers, origin: "server" },
+    { method: SESSION_METHOD },
+  );
 }

@@ -87,7 +87,11 @@ describe("queries with tags", () => {
     session.say({ query: "wait", queryId: "slow", options: TYPED });
     session.say({ query: "rows 2", queryId: "fast", options: TYPED });
     expect(await session.next()).toMatchObject({ queryId: "slow", schema: {} });
-    expect(await session.answer()).toEqual(["[fast] schema n", "[fast] rows 1,2".replace(",", " "), "[fast] 2 rows; complete"]);
+    expect(await session.answer()).toEqual([
+      "[fast] schema n",
+      "[fast] rows 1,2".replace(",", " "),
+      "[fast] 2 rows; complete",
+    ]);
     engine.release.open();
     expect(await session.answer()).toEqual(["[slow] rows 1", "[slow] 1 rows; complete"]);
   });
@@ -117,7 +121,7 @@ describe("queries with tags", () => {
     expect(await session.answer()).toEqual(["[c] error 8: only 2 queries run at the same time on a stream; complete"]);
     engine.release.open();
     session.end();
-    expect((await session.rest()).toSorted()).toEqual(['[a] complete', '[a] {"n":1}', "[b] complete", '[b] {"n":1}']);
+    expect((await session.rest()).toSorted()).toEqual(["[a] complete", '[a] {"n":1}', "[b] complete", '[b] {"n":1}']);
   });
 
   it("finish after a half-close", async () => {
@@ -149,7 +153,12 @@ describe("a result", () => {
     expect([await next(), await next()]).toEqual(["rows 1", "complete"]);
 
     session.say({ query: "rows 9", queryId: "b", options: { ...TYPED, batchRows: 3, initialCreditBytes: 40 } });
-    expect([await next(), await next(), await next(), await next()]).toEqual(["schema", "rows 3", "rows 3", "suspended"]);
+    expect([await next(), await next(), await next(), await next()]).toEqual([
+      "schema",
+      "rows 3",
+      "rows 3",
+      "suspended",
+    ]);
     session.say({ credit: { queryId: "b", bytes: 1 } });
     expect([await next(), await next()]).toEqual(["rows 3", "complete"]);
     session.say({ credit: { queryId: "b", bytes: 1 } }); // of nothing
@@ -244,8 +253,7 @@ describe("a result", () => {
     const { deps } = openQueriesFixture();
     const session = openTestSession(deps);
     session.say({ query: "columns", options: {} });
-    const json =
-      '"say \\"hi\\"","x":"Af8=","t":"2026-11-20T12:30:00.123Z","j":{"a": 12345678901234567890},"n":null}';
+    const json = '"say \\"hi\\"","x":"Af8=","t":"2026-11-20T12:30:00.123Z","j":{"a": 12345678901234567890},"n":null}';
     expect(await session.answer()).toEqual([
       `{"b":true,"i":"9223372036854775807","d":"Infinity","s":${json}`,
       "complete",

@@ -196,7 +196,19 @@ export function openTestSession(deps: QueryDeps, call: TestCall = callOf("ann"))
 }
 
 /** What a message says, on one line: tag, then what is set. */
-function short({ queryId, data, error, status, complete, schema, rows, jsonRows, stats, suspended, progress }: QueryResponse): string {
+function short({
+  queryId,
+  data,
+  error,
+  status,
+  complete,
+  schema,
+  rows,
+  jsonRows,
+  stats,
+  suspended,
+  progress,
+}: QueryResponse): string {
   const values = rows?.rows.map((row) => row.values.map(({ kind }) => String(kind?.value)).join(",")).join(" ");
   const parts = [
     data,

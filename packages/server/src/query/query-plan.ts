@@ -1,10 +1,4 @@
-import {
-  invalidField,
-  QueryFormat,
-  QueryOptions,
-  type QueryRequest,
-  ServiceError,
-} from "@millrace/shared-types";
+import { invalidField, QueryFormat, QueryOptions, type QueryRequest, ServiceError } from "@millrace/shared-types";
 
 import { checkBytes } from "../events/check-limit.js";
 import { durationMsOf } from "../events/watch-plan.js";
@@ -75,7 +69,11 @@ export function engineOf({ engine }: QueryDeps): NonNullable<QueryDeps["engine"]
 
 function checkCounts(counts: Readonly<Record<string, number>>): void {
   for (const [name, count] of Object.entries(counts)) {
-    if (count < 0) throw invalidField(`options.${name.replaceAll(/[A-Z]/g, (upper) => `_${upper.toLowerCase()}`)}`, "must not be negative");
+    if (count < 0)
+      throw invalidField(
+        `options.${name.replaceAll(/[A-Z]/g, (upper) => `_${upper.toLowerCase()}`)}`,
+        "must not be negative",
+      );
   }
 }
 

@@ -31,16 +31,25 @@ describe("ExecuteQuery", () => {
     const fixture = openQueriesFixture();
     await expect(all(execute(fixture, { query: "fail QUERY_LIMIT" }))).rejects.toMatchObject({ reason: "QUERY_LIMIT" });
     await expect(all(execute(fixture, { query: "" }))).rejects.toMatchObject({ reason: "INVALID_FIELD" });
-    await expect(all(execute({ deps: openQueries({ openQueryEngine: undefined, allowAnonymous: true }) }, {}))).rejects.toMatchObject({
+    await expect(
+      all(execute({ deps: openQueries({ openQueryEngine: undefined, allowAnonymous: true }) }, {})),
+    ).rejects.toMatchObject({
       reason: "FEATURE_DISABLED",
     });
   });
 
   it("refuses what only a session can", async () => {
     const fixture = openQueriesFixture();
-    const wrong = [{ cancel: {} }, { credit: {} }, { options: { initialCreditRows: 1 } }, { options: { initialCreditBytes: 1 } }];
+    const wrong = [
+      { cancel: {} },
+      { credit: {} },
+      { options: { initialCreditRows: 1 } },
+      { options: { initialCreditBytes: 1 } },
+    ];
     for (const part of wrong) {
-      await expect(all(execute(fixture, { query: "rows 1", ...part }))).rejects.toMatchObject({ reason: "INVALID_FIELD" });
+      await expect(all(execute(fixture, { query: "rows 1", ...part }))).rejects.toMatchObject({
+        reason: "INVALID_FIELD",
+      });
     }
     await expect(all(executeQuery({ query: undefined }, contextOf(), fixture.deps))).rejects.toMatchObject({
       reason: "INVALID_FIELD",

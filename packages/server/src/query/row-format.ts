@@ -79,7 +79,9 @@ function* jsonRows(
 }
 
 function jsonObject(row: readonly QueryScalar[], columns: readonly QueryTableColumn[]): string {
-  const members = columns.map(({ name, type }, index) => `${JSON.stringify(name)}:${jsonValue(row[index] ?? null, type)}`);
+  const members = columns.map(
+    ({ name, type }, index) => `${JSON.stringify(name)}:${jsonValue(row[index] ?? null, type)}`,
+  );
   return checkedRow(`{${members.join()}}`);
 }
 

@@ -73,5 +73,7 @@ function varint(message: Uint8Array, start: number): { readonly value: bigint; r
 }
 
 function textOf(value: bigint | Uint8Array): string {
-  return typeof value === "bigint" ? String(value) : Buffer.from(value.buffer, value.byteOffset, value.length).toString();
+  return typeof value === "bigint"
+    ? String(value)
+    : Buffer.from(value.buffer, value.byteOffset, value.length).toString();
 }

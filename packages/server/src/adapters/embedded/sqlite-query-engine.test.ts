@@ -62,7 +62,14 @@ describe("values", () => {
   it("of parameters are never part of the statement", async () => {
     await using fixture = await openQueryFixture();
     await putItem(fixture, "a");
-    const injections = ["' OR 1 = 1 --", "a'; DROP TABLE items; --", '" OR ""="', "\\' OR 1=1", "%27 OR 1", "a\u0000' OR '1"];
+    const injections = [
+      "' OR 1 = 1 --",
+      "a'; DROP TABLE items; --",
+      '" OR ""="',
+      "\\' OR 1=1",
+      "%27 OR 1",
+      "a\u0000' OR '1",
+    ];
     for (const text of injections) {
       expect(await fixture.rows("SELECT key FROM items WHERE key = $1", [text])).toEqual([]);
     }
@@ -94,7 +101,10 @@ describe("values", () => {
 describe("a result", () => {
   it("has columns with names of their own, and the types of published columns", async () => {
     const fixture = shared;
-    await using query = await open(fixture, "SELECT key, key, version AS v, updated_at, attributes, data, 1 + 1 AS v FROM items");
+    await using query = await open(
+      fixture,
+      "SELECT key, key, version AS v, updated_at, attributes, data, 1 + 1 AS v FROM items",
+    );
     expect(query.columns).toEqual([
       { name: "key", type: "string" },
       { name: "key:2", type: "string" },

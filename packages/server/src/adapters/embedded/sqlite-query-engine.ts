@@ -1,12 +1,6 @@
 import { join } from "node:path";
 
-import type {
-  OpenQuery,
-  QueryBatch,
-  QueryEngine,
-  QueryReadLimits,
-  QueryStatement,
-} from "../../ports/query-engine.js";
+import type { OpenQuery, QueryBatch, QueryEngine, QueryReadLimits, QueryStatement } from "../../ports/query-engine.js";
 import { QUERY_TABLES, type QueryTableColumn, type QueryTableInfo } from "../../ports/query-tables.js";
 
 import { type LentProcess, QueryPool } from "./sqlite-query-pool.js";

@@ -84,7 +84,9 @@ describe("statements that try to escape", () => {
 describe("the two fences", () => {
   it("are needed both: to SQLite a common table expression looks like the view whose name it has", () => {
     const database = new DatabaseSync(":memory:");
-    database.exec("ATTACH ':memory:' AS records_db; CREATE TABLE records_db.records (value); CREATE TEMP VIEW items AS SELECT 1");
+    database.exec(
+      "ATTACH ':memory:' AS records_db; CREATE TABLE records_db.records (value); CREATE TEMP VIEW items AS SELECT 1",
+    );
     database.exec("INSERT INTO records_db.records VALUES ('secret')");
     database.setAuthorizer((...action) => (mayDo(action) ? constants.SQLITE_OK : constants.SQLITE_DENY));
     expect(() => database.prepare("SELECT value FROM records_db.records").all()).toThrow(/prohibited/);

@@ -41,7 +41,9 @@ export function failureOf(error: unknown): QueryFailure {
   if (error instanceof QueryError) return { reason: error.reason, message: error.message };
   const message = error instanceof Error ? error.message : String(error);
   const code = typeof error === "object" && error !== null && "errcode" in error ? Number(error.errcode) & 0xff : 0;
-  const reason = message.startsWith(FUNCTION_DENIED) ? "QUERY_NOT_READ_ONLY" : (BY_CODE.get(code) ?? reasonWithoutCode(error));
+  const reason = message.startsWith(FUNCTION_DENIED)
+    ? "QUERY_NOT_READ_ONLY"
+    : (BY_CODE.get(code) ?? reasonWithoutCode(error));
   return { reason, message: WORDS[reason] ?? message };
 }
 

@@ -55,6 +55,14 @@ export async function filesUnder(folder: string): Promise<ReadonlyMap<string, st
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const hashed = paths
     .filter((path) => !path.endsWith("-shm"))
-    .map(async (path) => [path, createHash("sha256").update(await readFile(path)).digest("hex")] as const);
+    .map(
+      async (path) =>
+        [
+          path,
+          createHash("sha256")
+            .update(await readFile(path))
+            .digest("hex"),
+        ] as const,
+    );
   return new Map(await Promise.all(hashed));
 }

@@ -39,7 +39,9 @@ export function defineFunctions(database: DatabaseSync, scopeOf: () => QueryScop
   define("item_attributes", (record: Uint8Array) => protoMapJson(itemHead(record), ITEM.attributes));
   define("item_data", (record: Uint8Array, data: Uint8Array) => itemData(record, data));
 
-  define("event_time", (head: Uint8Array, storedMs: number) => timeText(protoTimeMs(head, EVENT.timestamp) ?? storedMs));
+  define("event_time", (head: Uint8Array, storedMs: number) =>
+    timeText(protoTimeMs(head, EVENT.timestamp) ?? storedMs),
+  );
   define("event_content_type", (head: Uint8Array) => protoText(head, EVENT.contentType));
   define("event_source", (head: Uint8Array) => protoText(head, EVENT.source));
   define("event_attributes", (head: Uint8Array) => protoMapJson(head, EVENT.attributes));

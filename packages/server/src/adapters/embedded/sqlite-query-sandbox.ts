@@ -52,7 +52,8 @@ export class QuerySandbox {
     this.#attach(files);
     defineFunctions(this.#data, () => this.#scope);
     for (const statement of viewStatements()) this.#data.exec(statement);
-    for (const database of [this.#published, this.#data]) lockDown(database, limits, (action) => this.#isOurs || mayDo(action));
+    for (const database of [this.#published, this.#data])
+      lockDown(database, limits, (action) => this.#isOurs || mayDo(action));
     this.#isOurs = false;
   }
 
@@ -114,7 +115,9 @@ export class QuerySandbox {
 
   /** Makes an empty table for each of a file: a name without its file means that one. */
   #shadow(file: string): void {
-    const tables = this.#data.prepare(`SELECT name FROM ${file}.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'`).all();
+    const tables = this.#data
+      .prepare(`SELECT name FROM ${file}.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'`)
+      .all();
     for (const { name } of tables) this.#data.exec(`CREATE TABLE IF NOT EXISTS main."${String(name)}" (x)`);
   }
 
@@ -146,7 +149,11 @@ export class QuerySandbox {
 
 /** Sorts in memory: nothing is ever written. To be set before there is something temporary, which it would delete. */
 function openEmpty(): DatabaseSync {
-  const database = new DatabaseSync(":memory:", { defensive: true, allowExtension: false, timeout: READER_PATIENCE_MS });
+  const database = new DatabaseSync(":memory:", {
+    defensive: true,
+    allowExtension: false,
+    timeout: READER_PATIENCE_MS,
+  });
   database.exec("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
   return database;
 }

@@ -104,7 +104,10 @@ function payload(event: string, stream: string, type: string): string {
 
 /** What a message of the chat says now: what it said at first, what its last edit said, or nothing. */
 function unlessChanged(original: string, edited: string | undefined, redacted: string): string {
-  const change = edited === undefined ? "" : ` WHEN t.name = 'chat.text' AND h.key IS NOT NULL THEN json_extract(h.value, '$.${edited}')`;
+  const change =
+    edited === undefined
+      ? ""
+      : ` WHEN t.name = 'chat.text' AND h.key IS NOT NULL THEN json_extract(h.value, '$.${edited}')`;
   return `CASE WHEN json_extract(h.value, '$.redacted') THEN ${redacted}${change} ELSE ${original} END`;
 }
 

@@ -9,7 +9,10 @@ import type { QueryProcessAnswer, QueryProcessRequest, QueryProcessSetup } from 
 import { QuerySandbox } from "./sqlite-query-sandbox.js";
 
 process.once("message", ({ files, limits }: QueryProcessSetup) => {
-  const guard = new URL(`./sqlite-query-guard-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+  const guard = new URL(
+    `./sqlite-query-guard-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
+    import.meta.url,
+  );
   new Worker(guard, { workerData: { maxResidentBytes: limits.maxResidentBytes } });
   const sandbox = new QuerySandbox(files, limits);
   process.on("message", (request: QueryProcessRequest) => say(answerTo(request, sandbox)));

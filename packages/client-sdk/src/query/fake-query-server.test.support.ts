@@ -180,7 +180,7 @@ export class FakeQueryServer {
     yield responseWith({ complete: true, stats });
   }
 
-  *#rows({ parameters }: QueryRequest, verb: string, count: number): Generator<QueryResponse> {
+  *#rows({ parameters }: QueryRequest, verb: string, count: number): Generator<QueryResponse, void, undefined> {
     if (verb === "values") return yield rowsOf([Object.values(VALUES).map(([, value]) => value)]);
     if (verb === "echo") return yield rowsOf(parameters.map((value) => [value]));
     for (let n = 1; n <= count; n += BATCH_ROWS) {

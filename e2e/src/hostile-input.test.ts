@@ -97,7 +97,7 @@ describe("hostile input", () => {
   });
 
   it("answers RPCs of domains that are not built with UNIMPLEMENTED", async () => {
-    expect(await statusOfRaw("/streaming.v1.StreamingService/InteractiveQuery", framed(new Uint8Array()))).toBe(
+    expect(await statusOfRaw("/streaming.v1.StreamingService/SyncData", framed(new Uint8Array()))).toBe(
       status.UNIMPLEMENTED,
     );
   });

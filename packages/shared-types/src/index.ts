@@ -18,7 +18,6 @@ export * from "#gen/streaming/v1/streaming_service.js";
 export * from "#gen/streaming/v1/sync.js";
 export { Duration } from "#gen/google/protobuf/duration.js";
 export { FieldMask } from "#gen/google/protobuf/field_mask.js";
-export { NullValue } from "#gen/google/protobuf/struct.js";
 export { Timestamp } from "#gen/google/protobuf/timestamp.js";
 export {
   HealthCheckRequest,

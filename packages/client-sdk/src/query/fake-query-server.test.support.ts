@@ -4,7 +4,6 @@ import {
   encodeStatusDetails,
   type ExecuteQueryRequest,
   type ExecuteQueryResponse,
-  NullValue,
   QueryRequest,
   type QueryResponse,
   QueryResponse as QueryResponseMessage,
@@ -200,7 +199,7 @@ const VALUES: Readonly<Record<string, readonly [QueryType, QueryValue]>> = {
   bytes: [QueryType.BYTES, { kind: { $case: "bytesValue", value: Uint8Array.of(1, 2) } }],
   time: [QueryType.TIMESTAMP, { kind: { $case: "timestampValue", value: toTimestamp(new Date(5)) } }],
   json: [QueryType.JSON, { kind: { $case: "jsonValue", value: '{"a":[1]}' } }],
-  nothing: [QueryType.UNSPECIFIED, { kind: { $case: "nullValue", value: NullValue.NULL_VALUE } }],
+  nothing: [QueryType.UNSPECIFIED, { kind: undefined }],
 };
 
 function int(value: string): QueryValue {

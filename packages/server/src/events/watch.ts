@@ -61,7 +61,7 @@ interface WatchParts {
   readonly deps: EventsDeps;
 }
 
-/** Reads along for one client, and decides what it is told. Holds one run of events. */
+/** Reads along for one client, and decides what it is told. Holds one run of events; its cursor may hold the next. */
 export class Watch implements Disposable {
   readonly plan: WatchPlan;
   readonly #pace: WatchPace;

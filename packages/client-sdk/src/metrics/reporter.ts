@@ -5,7 +5,13 @@ import { checkReporterOptions, checkSample } from "./check-metrics-options.js";
 import { sizeOfMetric } from "./metric-message.js";
 import type { MetricsDeps } from "./metrics-api.js";
 import { sendMetrics } from "./send.js";
-import type { MetricSample, MetricsReporter, MetricsReporterOptions, RecordOptions } from "./types.js";
+import type {
+  MetricSample,
+  MetricsReporter,
+  MetricsReporterOptions,
+  RecordOptions,
+  SendMetricsProgress,
+} from "./types.js";
 
 const DEFAULT_FLUSH_INTERVAL_MS = 1000;
 const DEFAULT_QUEUED_SAMPLES = 10_000;
@@ -96,7 +102,7 @@ class BackgroundReporter implements MetricsReporter {
   #makeRoomFor({ bytes }: Held): boolean {
     const { maxQueuedSamples = DEFAULT_QUEUED_SAMPLES, maxQueuedBytes = DEFAULT_QUEUED_BYTES } = this.#options;
     const hasRoom = (): boolean => this.#queued < maxQueuedSamples && this.#queuedBytes + bytes <= maxQueuedBytes;
-    if (this.#options.onFull === "drop-newest") return hasRoom();
+    if (this.#options.onFull === "drop-newest" || bytes > maxQueuedBytes) return hasRoom();
     for (const oldest of this.#waiting) {
       if (hasRoom()) break;
       this.#waiting.delete(oldest);
@@ -138,28 +144,21 @@ class BackgroundReporter implements MetricsReporter {
     this.#sequence += held.length;
     for (const each of held) this.#waiting.delete(each);
     const { headers, resume } = this.#options;
-    const options = { producerId: this.#producerId, firstSequence, signal: this.#stop.signal };
-    let settled = 0;
+    const counts = new ProgressCounts();
     try {
-      await sendMetrics(
-        this.#deps,
-        held.map(({ sample }) => sample),
-        {
-          ...options,
-          ...(headers && { headers }),
-          ...(resume !== undefined && { resume }),
-          onProgress: ({ storedCount, rejectedCount, duplicateCount }) => {
-            settled = storedCount + rejectedCount + duplicateCount;
-          },
-        },
-      ).then(({ storedCount, rejectedCount }) => {
-        this.#stored += storedCount;
-        this.#rejected += rejectedCount;
+      const samples = held.map(({ sample }) => sample);
+      await sendMetrics(this.#deps, samples, {
+        producerId: this.#producerId,
+        firstSequence,
+        signal: this.#stop.signal,
+        ...(headers && { headers }),
+        ...(resume !== undefined && { resume }),
+        onProgress: (progress) => counts.update(progress),
       });
-    } catch (error) {
-      this.#dropped += held.length - settled;
-      throw error;
     } finally {
+      this.#stored += counts.stored;
+      this.#rejected += counts.rejected;
+      this.#dropped += held.length - counts.stored - counts.rejected;
       this.#release(held);
     }
   }
@@ -178,6 +177,17 @@ class BackgroundReporter implements MetricsReporter {
       this.#dropped += this.#waiting.size;
       this.#waiting.clear();
     }
+  }
+}
+
+/** What became of the samples of one send, as far as it got. */
+class ProgressCounts {
+  stored = 0;
+  rejected = 0;
+
+  update({ storedCount, rejectedCount }: SendMetricsProgress): void {
+    this.stored = storedCount;
+    this.rejected = rejectedCount;
   }
 }
 

@@ -137,6 +137,7 @@ class BackgroundReporter implements MetricsReporter {
       this.#sending ??= this.#send([...this.#waiting]).finally(() => (this.#sending = undefined));
       await this.#sending;
     }
+    await this.#sending; // it may be among those on their way
   }
 
   async #send(held: readonly Held[]): Promise<void> {

@@ -1,6 +1,8 @@
 import type { StreamMetricsResponse } from "@millrace/shared-types";
 
 import { InternalError } from "../errors.js";
+import { cancelledBy } from "../files/cancelled-by.js";
+import { unlessAborted } from "../files/unless-aborted.js";
 import type { MetricBatch, MetricBatches } from "./metric-batches.js";
 import { SendTally } from "./send-tally.js";
 import type { SendMetricsOptions } from "./types.js";
@@ -25,8 +27,8 @@ export class SendBacklog {
   readonly #options: SendBacklogOptions;
   /** Sent, or about to be, and not acknowledged; in order. */
   readonly #inFlight = new Map<number, MetricBatch>();
-  /** Is being read: begun by one stream, it may be taken by the next. */
-  #reading: Promise<MetricBatch | undefined> | undefined;
+  /** Under way: begun by one stream, it may end under the next. */
+  #reading: Promise<void> | undefined;
   #knownBefore: number | undefined;
   #isRead = false;
 
@@ -56,33 +58,30 @@ export class SendBacklog {
     return this.#inFlight.size < (this.#options.maxInFlight ?? DEFAULT_IN_FLIGHT);
   }
 
-  /** What is not acknowledged, in order. */
-  get inFlight(): readonly MetricBatch[] {
-    return [...this.#inFlight.values()];
+  /** The first batch after a number that is not acknowledged. */
+  inFlightAfter(requestId: number): MetricBatch | undefined {
+    for (const batch of this.#inFlight.values()) if (batch.requestId > requestId) return batch;
+    return undefined;
   }
 
   get isInFlight(): boolean {
     return this.#inFlight.size > 0;
   }
 
-  /** Reads a batch; resolves when it is read, when there are no more, or with the source's failure. Never rejects. */
+  /** Reads a batch, which is in flight then. Never rejects: see {@link failure}. */
   read(): Promise<void> {
-    this.#reading ??= this.#batches.next();
-    return this.#reading.then(ignore, ignore);
+    this.#reading ??= this.#read();
+    return this.#reading;
   }
 
-  /** The batch that {@link read} has read, which is in flight from now on; `undefined` if there is none. */
-  async take(): Promise<MetricBatch | undefined> {
-    try {
-      const batch = await this.#reading;
-      this.#reading = undefined;
-      if (batch === undefined) this.#isRead = true;
-      else this.#inFlight.set(batch.requestId, batch);
-      return batch;
-    } catch (error) {
-      this.failure ??= { error };
-      throw error;
-    }
+  /**
+   * Waits until there is something to send, or nothing any more: no stream is needed before.
+   *
+   * @throws what the source has failed with, and CANCELLED if `signal` aborts
+   */
+  async readFirst(signal: AbortSignal | undefined): Promise<void> {
+    if (!this.isInFlight && !this.#isRead && this.failure === undefined) await this.#readUnlessAborted(signal);
+    if (this.failure !== undefined) throw this.failure.error;
   }
 
   /** @throws {InternalError} if the answer is that of no request */
@@ -107,6 +106,24 @@ export class SendBacklog {
     this.#batches.leave();
   }
 
+  async #readUnlessAborted(signal: AbortSignal | undefined): Promise<void> {
+    if (signal === undefined) return this.read();
+    await unlessAborted(this.read(), signal).catch(() => {
+      throw cancelledBy(signal, this.#options.method);
+    });
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const batch = await this.#batches.next();
+      if (batch === undefined) this.#isRead = true;
+      else this.#inFlight.set(batch.requestId, batch);
+    } catch (error) {
+      this.failure ??= { error };
+    }
+    this.#reading = undefined;
+  }
+
   #tellProgress(): void {
     try {
       this.#options.onProgress?.(this.tally.progress);
@@ -116,5 +133,3 @@ export class SendBacklog {
     }
   }
 }
-
-function ignore(): void {}

@@ -95,19 +95,22 @@ class BatchSender implements Disposable {
       await this.#send({ requestId: 0, export: { producerId } });
       await this.#until(() => !backlog.mustAsk);
     }
-    for (const { requestId, metrics } of backlog.inFlight) {
-      if (this.#isOver) return;
-      await this.#send({ requestId, export: { producerId, metrics: [...metrics] } });
-    }
-    while (!this.#isOver && !backlog.isRead) {
-      await this.#until(() => backlog.hasRoom);
-      await Promise.race([backlog.read(), this.#over.promise]);
-      if (this.#isOver) return;
-      const batch = await backlog.take();
-      if (batch !== undefined)
-        await this.#send({ requestId: batch.requestId, export: { producerId, metrics: [...batch.metrics] } });
+    for (let sentTo = 0; !this.#isOver;) {
+      const batch = backlog.inFlightAfter(sentTo);
+      if (batch === undefined && backlog.isRead) break;
+      if (batch === undefined) await this.#readMore();
+      else await this.#send({ requestId: batch.requestId, export: { producerId, metrics: [...batch.metrics] } });
+      sentTo = batch?.requestId ?? sentTo;
     }
     if (!this.#isOver) await this.#stream.end();
+  }
+
+  async #readMore(): Promise<void> {
+    const { backlog } = this.#task;
+    await this.#until(() => backlog.hasRoom);
+    if (this.#isOver) return;
+    await Promise.race([backlog.read(), this.#over.promise]);
+    if (backlog.failure !== undefined) throw backlog.failure.error;
   }
 
   /** Resolves when `holds`, or when this is over. */

@@ -31,7 +31,7 @@ export async function sendMetrics(
   const loop = deps.openResumeLoop({ policy, signal });
   const call = { ...(signal && { signal }), ...(headers && { headers }) };
   try {
-    while (!backlog.isDone) {
+    for (await backlog.readFirst(signal); !backlog.isDone; await backlog.readFirst(signal)) {
       try {
         await sendOverStream(deps, { backlog, producerId, onProgress: () => loop.progressed() }, call);
       } catch (error) {

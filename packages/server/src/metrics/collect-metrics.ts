@@ -54,8 +54,9 @@ class Collection {
   add(metric: Metric): Promise<void> | undefined {
     this.#producer.name(metric.producerId);
     const batch = (this.#batch ??= this.#begin());
-    batch.add(metric);
-    const isDue = batch.isFull || this.#deps.clock.monotonicMs() - this.#batchBeganAtMs >= MAX_WAIT_MS;
+    const { clock } = this.#deps;
+    batch.add(metric, clock.now());
+    const isDue = batch.isFull || clock.monotonicMs() - this.#batchBeganAtMs >= MAX_WAIT_MS;
     return isDue ? this.#flush(MAX_STORING - 1) : undefined;
   }
 
@@ -66,10 +67,10 @@ class Collection {
 
   #begin(): SampleBatchDraft {
     const { clock, limits } = this.#deps;
-    const nowMs = clock.now();
     this.#batchBeganAtMs = clock.monotonicMs();
     const { isNamed: isNumbered } = this.#producer;
-    return new SampleBatchDraft({ firstIndex: this.#index, nowMs, times: sampleTimes(nowMs, limits), isNumbered });
+    const times = sampleTimes(clock.now(), limits);
+    return new SampleBatchDraft({ firstIndex: this.#index, times, isNumbered });
   }
 
   /** Sends the batch on its way, and waits until no more than `most` are. */

@@ -21,10 +21,10 @@ export function exportBatchOf(
   producer.name(producerId === "" ? (metrics[0]?.producerId ?? "") : producerId);
   const nowMs = clock.now();
   const times = sampleTimes(nowMs, limits);
-  const batch = new SampleBatchDraft({ firstIndex: 0, nowMs, times, isNumbered: producer.isNamed });
+  const batch = new SampleBatchDraft({ firstIndex: 0, times, isNumbered: producer.isNamed });
   for (const metric of metrics) {
     if (producerId === "") producer.name(metric.producerId);
-    batch.add(metric);
+    batch.add(metric, nowMs);
   }
   return batch;
 }

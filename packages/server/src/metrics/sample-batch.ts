@@ -24,7 +24,6 @@ export interface RefusedSample {
 export interface BatchRules {
   /** Index of the first sample in the stream. */
   readonly firstIndex: number;
-  readonly nowMs: number;
   readonly times: SampleTimes;
   /** Whether samples are numbered. */
   readonly isNumbered: boolean;
@@ -60,8 +59,9 @@ export class SampleBatchDraft {
     return this.size >= MAX_SAMPLES || this.#bytes >= MAX_BYTES;
   }
 
-  add(metric: Metric): void {
-    const { firstIndex, nowMs, times, isNumbered } = this.#rules;
+  /** @param nowMs when a sample was taken that does not say, in milliseconds since 1970 */
+  add(metric: Metric, nowMs: number): void {
+    const { firstIndex, times, isNumbered } = this.#rules;
     const index = firstIndex + this.size;
     const refusal = refusalOf(metric, times) ?? sequenceRefusal(metric.sequence, isNumbered);
     this.#bytes += SAMPLE_BYTES;

@@ -12,7 +12,7 @@ import { exportBatchOf } from "./export-batch.js";
 import type { MetricsDeps } from "./metrics-deps.js";
 import { storeBatch } from "./store-batch.js";
 import { StreamProducer } from "./stream-producer.js";
-import { rejectionMessage } from "./summary.js";
+import { rejectionMessages } from "./summary.js";
 
 /** A request without samples, in memory, about, in bytes. */
 const REQUEST_BYTES = 512;
@@ -77,7 +77,7 @@ async function answerOf(
   try {
     const stored = await storeBatch(batch, producer.goOnTo(batch.upTo), deps);
     const { storedCount: acceptedCount, duplicateCount, refused, committedSequence } = stored;
-    const rejections = refused.map(rejectionMessage);
+    const rejections = rejectionMessages(refused);
     return { response: { requestId, acceptedCount, duplicateCount, rejections, committedSequence } };
   } catch (error) {
     return { error };

@@ -1,4 +1,9 @@
-import { type ItemError, type MetricsSummary, MetricsSummary as MetricsSummaryMessage } from "@millrace/shared-types";
+import {
+  type ItemError,
+  type MetricsSummary,
+  MetricsSummary as MetricsSummaryMessage,
+  type Status,
+} from "@millrace/shared-types";
 
 import { statusOf } from "../data/mutation-status.js";
 import { SampleOutcome } from "../ports/metric-store.js";
@@ -59,7 +64,7 @@ export class StreamSummary {
       aggregates: new Map(tallies.map(([name, tally]) => [name, tally.sum])),
       stats: new Map(tallies.map(([name, tally]) => [name, aggregateMessage(tally.aggregate(QUANTILES), QUANTILES)])),
       rejectedCount: this.#rejected,
-      rejections: this.#rejections.map(rejectionMessage),
+      rejections: rejectionMessages(this.#rejections),
       duplicateCount: this.#duplicates,
       seriesCount: this.#seriesIds.size,
       truncated: this.#truncated,
@@ -82,7 +87,14 @@ export class StreamSummary {
   }
 }
 
-/** A sample that was refused, as it is told. */
-export function rejectionMessage({ index, name, refusal }: RefusedSample): ItemError {
-  return { index, id: name.slice(0, MAX_ERROR_ID_LENGTH).toWellFormed(), status: statusOf(refusalError(refusal)) };
+/** Samples that were refused, as they are told. Many are refused for the same reason, whose status is made once. */
+export function rejectionMessages(refused: readonly RefusedSample[]): ItemError[] {
+  const statuses = new Map<string, Status>();
+  return refused.map(({ index, name, refusal }) => {
+    const { reason, field, what, actual } = refusal;
+    const key = JSON.stringify([reason, field, what, actual]);
+    const status = statuses.get(key) ?? statusOf(refusalError(refusal));
+    statuses.set(key, status);
+    return { index, id: name.slice(0, MAX_ERROR_ID_LENGTH).toWellFormed(), status };
+  });
 }

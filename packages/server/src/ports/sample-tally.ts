@@ -42,7 +42,7 @@ export class SampleTally {
     this.#sum.add(value * weight);
     this.#count += weight;
     const distance = value - this.#mean;
-    this.#mean += (distance * weight) / this.#count;
+    this.#mean += distance * (weight / this.#count); // of a first sample exactly its value
     this.#squares += weight * distance * (value - this.#mean);
     if (value < this.#min) this.#min = value;
     if (value > this.#max) this.#max = value;
@@ -68,7 +68,7 @@ export class SampleTally {
       min: this.#min,
       max: this.#max,
       avg: sum / this.#count,
-      stddev: Math.sqrt(Math.max(0, Number.isNaN(this.#squares) ? Infinity : this.#squares / this.#count)),
+      stddev: Number.isFinite(this.#squares) ? Math.sqrt(Math.max(0, this.#squares / this.#count)) : Infinity,
       last: this.#last,
       firstMs: this.#firstMs,
       lastMs: this.#lastMs,

@@ -1,3 +1,4 @@
+import { DDSketch } from "@datadog/sketches-js";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
@@ -40,6 +41,25 @@ describe("QuantileSketch", () => {
       fc.property(values, fc.double({ min: 0, max: 1, noNaN: true }), (all, fraction) => {
         const normal = all.map((value) => (Math.abs(value) < 1e-8 ? 0 : value)); // 16 decades
         expectClose(sketchOf(normal).quantiles([fraction])[0], exactQuantile(normal, fraction));
+      }),
+    );
+  });
+
+  it("agrees with Datadog's own sketch", () => {
+    const value = fc.double({ noNaN: true, min: -1e6, max: 1e6 }).filter((each) => Math.abs(each) > 1e-6 || each === 0);
+    const samples = fc.array(fc.tuple(value, fc.integer({ min: 1, max: 5 })), { minLength: 1, maxLength: 300 });
+    fc.assert(
+      fc.property(samples, (all) => {
+        const [ours, theirs] = [new QuantileSketch(), new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY })];
+        for (const [each, weight] of all) {
+          ours.add(each, weight);
+          theirs.accept(each, weight);
+        }
+        const found = ours.quantiles(FRACTIONS);
+        for (const [at, fraction] of FRACTIONS.entries()) {
+          const expected = theirs.getValueAtQuantile(fraction);
+          expect(Math.abs((found[at] ?? Number.NaN) - expected)).toBeLessThanOrEqual(Math.abs(expected) * 1e-9);
+        }
       }),
     );
   });

@@ -61,7 +61,6 @@ export class SampleTally {
   /** Of one sample at least. @param quantiles from 0 to 1 */
   aggregate(quantiles: readonly number[]): Aggregate {
     const sum = this.#sum.value;
-    const within = (value: number): number => Math.min(Math.max(value, this.#min), this.#max);
     return {
       count: this.#count,
       sum,
@@ -72,7 +71,16 @@ export class SampleTally {
       last: this.#last,
       firstMs: this.#firstMs,
       lastMs: this.#lastMs,
-      quantiles: (this.#sketch?.quantiles(quantiles) ?? []).map(within),
+      quantiles: this.#quantiles(quantiles),
     };
+  }
+
+  /** The smallest and the largest are known exactly. */
+  #quantiles(fractions: readonly number[]): number[] {
+    const estimates = this.#sketch?.quantiles(fractions) ?? [];
+    return estimates.map((estimate, index) => {
+      if (fractions[index] === 0) return this.#min;
+      return fractions[index] === 1 ? this.#max : Math.min(Math.max(estimate, this.#min), this.#max);
+    });
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { ServiceError, StatusCode } from "@millrace/shared-types";
+import { encodeMessage, MetricsSummary, ServiceError, StatusCode } from "@millrace/shared-types";
 
 import { latch } from "../testing/latch.js";
 
@@ -184,7 +184,9 @@ describe("CollectMetrics", () => {
     const samples = Array.from({ length: 8000 }, (_, n) => sample({ name: `${"n".repeat(245)}${String(n)}` }));
     const summary = await collect(opened.metrics, samples);
     expect(summary.truncated).toBe(true);
-    expect(summary.stats.size).toBeLessThan(4200);
+    const { length } = encodeMessage(MetricsSummary, summary);
+    expect(length).toBeGreaterThan(2.5 * 1024 * 1024);
+    expect(length).toBeLessThan(3.5 * 1024 * 1024);
   });
 
   it("stores the same stream once, however often it is sent", async () => {

@@ -18,7 +18,7 @@ import type { MetricsDeps, MetricsLimits } from "./metrics-deps.js";
 import { type Metrics, openMetrics } from "./open-metrics.js";
 import { queryMetrics } from "./query-metrics.js";
 
-export const NOW_MS = Date.UTC(2026, 0, 1);
+export const NOW_MS: number = Date.UTC(2026, 0, 1);
 
 /** The metrics domain for a test, by default in memory, with a clock that the test moves. */
 export interface MetricsFixture extends AsyncDisposable {

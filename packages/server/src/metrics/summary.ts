@@ -20,7 +20,7 @@ const MAX_NAMES = 10_000;
 /** … and bytes of what is said of them: a message may have 4 MiB. */
 const MAX_NAMES_BYTES: number = 3 * 1024 * 1024;
 /** What is said of a name besides the name, twice, in bytes, at most. */
-const NAME_BYTES = 280;
+const NAME_BYTES = 224;
 
 /** Bins of the sketches of all names: 10 MiB. */
 const MAX_BINS = 262_144;

@@ -4,7 +4,6 @@
  */
 export const PENDING: ReadonlySet<string> = new Set([
   "StreamingService.BatchProcess",
-  "StreamingService.CollectMetrics",
   "StreamingService.InteractiveQuery",
   "StreamingService.SyncData",
 ]);

@@ -10,6 +10,7 @@ import { importCommand } from "./commands/import.js";
 import { listCommand } from "./commands/list.js";
 import { logCommand } from "./commands/log.js";
 import { lsCommand } from "./commands/ls.js";
+import { metricsCommand } from "./commands/metrics.js";
 import { publishCommand } from "./commands/publish.js";
 import { rmCommand } from "./commands/rm.js";
 import { statCommand } from "./commands/stat.js";
@@ -47,6 +48,7 @@ const COMMANDS = [
   listCommand,
   importCommand,
   exportCommand,
+  metricsCommand,
 ];
 
 /**
@@ -66,15 +68,19 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 function programOf(context: CommandContext): Command {
   const { terminal } = context;
   const program = new Command("millrace")
-    .description("Files, events, chat and datasets of a Millrace server.")
+    .description("Files, events, chat, datasets and metrics of a Millrace server.")
     .version(CLI_VERSION);
   for (const command of COMMANDS) program.addCommand(command(context));
-  for (const command of [program, ...program.commands]) {
+  for (const command of withSubcommands(program)) {
     command
       .exitOverride()
       .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) });
   }
   return program;
+}
+
+function withSubcommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
 function exitCodeOf(error: unknown, { terminal, signal }: CommandContext): ExitCode {

@@ -5,6 +5,7 @@ import {
   FileServiceDefinition,
   HealthDefinition,
   InfoServiceDefinition,
+  MetricServiceDefinition,
   StreamingServiceDefinition,
   StreamServiceDefinition,
 } from "@millrace/shared-types";
@@ -17,6 +18,7 @@ import { createEventsApi, type EventsApi, type EventsDeps } from "./events/event
 import { createFilesApi, type FilesApi } from "./files/files-api.js";
 import { checkHealth, type ServingStatus } from "./info/health.js";
 import { getServerInfo, type ServerInfo } from "./info/server-info.js";
+import { createMetricsApi, type MetricsApi } from "./metrics/metrics-api.js";
 import type { CallOptions, ClientOptions } from "./options.js";
 import { Connection, type DrainOptions, type WaitOptions } from "./rpc/connection.js";
 import { createRpc } from "./rpc/create-rpc.js";
@@ -33,6 +35,7 @@ export interface RawServices {
   readonly eventService: TypedMethods<typeof EventServiceDefinition>;
   readonly chatService: TypedMethods<typeof ChatServiceDefinition>;
   readonly datasetService: TypedMethods<typeof DatasetServiceDefinition>;
+  readonly metricService: TypedMethods<typeof MetricServiceDefinition>;
   readonly infoService: TypedMethods<typeof InfoServiceDefinition>;
   readonly health: TypedMethods<typeof HealthDefinition>;
 }
@@ -43,6 +46,7 @@ export interface StreamingClient extends AsyncDisposable {
   readonly events: EventsApi;
   readonly chat: ChatApi;
   readonly data: DataApi;
+  readonly metrics: MetricsApi;
   readonly raw: RawServices;
   /** The four kinds of call, for services of your own: see `createTypedClient`. */
   readonly rpc: Rpc;
@@ -114,6 +118,7 @@ function clientOver(connection: Connection, defaults: CallOptions): StreamingCli
     events: createEventsApi(deps),
     chat: createChatApi(deps),
     data: createDataApi(deps),
+    metrics: createMetricsApi(deps),
     raw: rawServices(rpc),
     rpc,
     info: (options) => getServerInfo(rpc, options),
@@ -152,6 +157,7 @@ function rawServices(rpc: Rpc): RawServices {
     eventService: typedMethods(EventServiceDefinition, rpc),
     chatService: typedMethods(ChatServiceDefinition, rpc),
     datasetService: typedMethods(DatasetServiceDefinition, rpc),
+    metricService: typedMethods(MetricServiceDefinition, rpc),
     infoService: typedMethods(InfoServiceDefinition, rpc),
     health: typedMethods(HealthDefinition, rpc),
   };

@@ -5,6 +5,7 @@ export * from "./data/index.js";
 export * from "./errors.js";
 export * from "./events/index.js";
 export * from "./files/index.js";
+export * from "./metrics/index.js";
 export type { ServingStatus } from "./info/health.js";
 export type { ServerInfo } from "./info/server-info.js";
 export type {

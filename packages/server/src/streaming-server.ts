@@ -6,6 +6,7 @@ import {
   EventServiceDefinition,
   FileServiceDefinition,
   type Limits,
+  MetricServiceDefinition,
   StreamingServiceDefinition,
   StreamServiceDefinition,
 } from "@millrace/shared-types";
@@ -25,6 +26,10 @@ import type { SubscriptionsDeps } from "./events/subscriptions/open-subscription
 import type { FilesDeps, FilesLimits } from "./files/files-deps.js";
 import { filesService, fileStreams, openFiles } from "./files/files-service.js";
 import { infoService } from "./info/info-service.js";
+import type { MetricsDeps, MetricsLimits } from "./metrics/metrics-deps.js";
+import { resolveMetricsLimits } from "./metrics/metrics-limits.js";
+import { metricsService, metricStreams } from "./metrics/metrics-service.js";
+import { openMetrics } from "./metrics/open-metrics.js";
 import { openStores, type Stores } from "./open-stores.js";
 import { systemClock } from "./ports/clock.js";
 import { type BoundService, partialService, service } from "./rpc/bind-service.js";
@@ -47,6 +52,8 @@ export interface StreamingServerOptions extends Omit<ServerOptions, "onClosed"> 
   readonly chatLimits?: Partial<ChatLimits>;
   /** What items may be, and how long listings can go on. Default: items of 1 MiB, snapshots of an hour. */
   readonly dataLimits?: Partial<DataLimits>;
+  /** How many series there may be, and how long samples are kept. Default: 100,000 series, 15 days. */
+  readonly metricLimits?: Partial<MetricsLimits>;
 }
 
 const KIB = 1024;
@@ -59,7 +66,8 @@ const FILE_LIMITS: NumberRanges<Partial<FilesLimits>> = {
   minPartBytes: { default: DEFAULT_LIMITS.minPartBytes, min: 1, max: KIB * KIB * KIB },
 };
 
-const OPTION_NAMES = [...SERVER_OPTION_NAMES, "dataDir", "fileLimits", "eventLimits", "chatLimits", "dataLimits"];
+const DOMAIN_OPTION_NAMES = ["dataDir", "fileLimits", "eventLimits", "chatLimits", "dataLimits", "metricLimits"];
+const OPTION_NAMES = [...SERVER_OPTION_NAMES, ...DOMAIN_OPTION_NAMES];
 
 /** Optional features of the contract that this server has. */
 const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
@@ -73,13 +81,14 @@ const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
  */
 export async function createStreamingServer(options: StreamingServerOptions = {}): Promise<RunningServer> {
   checkNames("option", options, OPTION_NAMES);
-  const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, services = [], ...rest } = options;
+  const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, metricLimits, services = [], ...rest } = options;
   const ofFiles = resolveNumbers("fileLimits", fileLimits, FILE_LIMITS);
   const ofEvents = resolveEventsLimits("eventLimits", eventLimits);
   const ofChat = resolveChatLimits("chatLimits", chatLimits);
   const ofData = resolveDataLimits("dataLimits", dataLimits);
+  const ofMetrics = resolveMetricsLimits("metricLimits", metricLimits);
   await using stack = new AsyncDisposableStack();
-  const stores = stack.use(await openStores(dataDir));
+  const stores = stack.use(await openStores(dataDir, { maxMetricSeries: ofMetrics.maxMetricSeries }));
   const shared = sharedOptions(stores, rest);
   const files = stack.use(await openFiles({ ...shared, blobs: stores.blobs, limits: ofFiles }));
   const events = stack.use(await openEvents({ ...shared, eventLog: stores.log, limits: ofEvents }));
@@ -87,7 +96,8 @@ export async function createStreamingServer(options: StreamingServerOptions = {}
   const allowAnonymous = rest.authenticate === undefined;
   const chat = stack.use(await openChat({ ...shared, eventLog, feed, limits: ofChat, allowAnonymous }));
   const data = stack.use(await openData({ ...shared, items: stores.items, limits: ofData }));
-  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data }, rest);
+  const metrics = stack.use(openMetrics({ ...shared, metrics: stores.metrics, limits: ofMetrics }));
+  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data, metrics }, rest);
   const opened = stack.move();
   try {
     const onClosed = (): Promise<void> => opened.disposeAsync();
@@ -111,29 +121,34 @@ interface Domains {
   readonly events: SubscriptionsDeps;
   readonly chat: ChatDeps;
   readonly data: DataDeps;
+  readonly metrics: MetricsDeps;
 }
 
 /** The domains that are not built yet answer UNIMPLEMENTED. */
 function builtInServices(clusterId: string, domains: Domains, options: ServerOptions): readonly BoundService[] {
-  const { files, events, chat, data } = domains;
+  const { files, events, chat, data, metrics } = domains;
   return [
     partialService(StreamingServiceDefinition, {
       ...fileStreams(files),
       ...eventStreams(events),
       ...chatStreams(chat),
       ...dataStreams(data),
+      ...metricStreams(metrics),
     }),
     service(StreamServiceDefinition, { ...chatStreams(chat), ...itemStreams(data) }),
     service(FileServiceDefinition, filesService(files)),
     service(EventServiceDefinition, eventsService(events)),
     service(ChatServiceDefinition, chatService(chat)),
     service(DatasetServiceDefinition, dataService(data)),
+    service(MetricServiceDefinition, metricsService(metrics)),
     infoService({ clusterId, features: FEATURES, limits: limitsInForce(domains, options), clock: files.clock }),
   ];
 }
 
-function limitsInForce({ files, events, chat }: Domains, { limits = {} }: ServerOptions): Limits {
+function limitsInForce({ files, events, chat, metrics }: Domains, { limits = {} }: ServerOptions): Limits {
   const { maxEventBytes, maxFilterChars } = events.limits;
   const { maxMessageBytes = DEFAULT_LIMITS.maxMessageBytes } = limits;
-  return { ...DEFAULT_LIMITS, ...files.limits, ...chat.limits, maxEventBytes, maxFilterChars, maxMessageBytes };
+  const { maxMetricSeries } = metrics.limits;
+  const single = { maxEventBytes, maxFilterChars, maxMetricSeries, maxMessageBytes };
+  return { ...DEFAULT_LIMITS, ...files.limits, ...chat.limits, ...single };
 }

@@ -11,6 +11,7 @@ export * from "#gen/streaming/v1/file_service.js";
 export * from "#gen/streaming/v1/info_service.js";
 export * from "#gen/streaming/v1/item.js";
 export * from "#gen/streaming/v1/metric.js";
+export * from "#gen/streaming/v1/metric_service.js";
 export * from "#gen/streaming/v1/query.js";
 export * from "#gen/streaming/v1/stream_service.js";
 export * from "#gen/streaming/v1/streaming_service.js";

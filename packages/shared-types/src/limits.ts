@@ -18,6 +18,8 @@ export interface Limits {
   readonly maxEventBytes: number;
   /** A filter, in characters. A longer one is INVALID_FILTER. */
   readonly maxFilterChars: number;
+  /** Series (a metric's name and labels) that are kept. Samples of further ones are refused: QUOTA_EXCEEDED. */
+  readonly maxMetricSeries: number;
   /** `ChatMessage.content`, in bytes. A longer one is LIMIT_EXCEEDED. */
   readonly maxChatMessageBytes: number;
   /** Chat messages of one user in a second, in the long run. More are RATE_LIMITED, or read later. */
@@ -33,6 +35,7 @@ export const DEFAULT_LIMITS: Limits = {
   minPartBytes: 1 * MIB,
   maxEventBytes: 1 * MIB,
   maxFilterChars: 4096,
+  maxMetricSeries: 100_000,
   maxChatMessageBytes: 16 * KIB,
   maxChatMessagesPerSecond: 10,
 };
@@ -127,3 +130,25 @@ export const MAX_LIST_BATCH_BYTES: number = 2 * MIB;
 
 /** JSON paths that a request can select. */
 export const MAX_FIELD_PATHS = 100;
+
+/** A metric's name, a label's name, and a producer's id, in bytes. */
+export const MAX_METRIC_NAME_BYTES = 255;
+
+/** Labels of a sample: entries, and bytes of UTF-8 of each value. */
+export const MAX_METRIC_LABELS = 30;
+export const MAX_METRIC_LABEL_BYTES: number = 1 * KIB;
+
+/** Unit of a metric, in bytes of UTF-8. */
+export const MAX_METRIC_UNIT_BYTES = 63;
+
+/** Samples of one ExportMetrics request, and of one message of StreamMetrics. */
+export const MAX_EXPORT_METRICS = 10_000;
+
+/** How far a sample's timestamp may be ahead of the server's clock, in milliseconds. */
+export const MAX_METRIC_AHEAD_MS = 600_000;
+
+/** Windows of one QueryMetrics request, over all groups. */
+export const MAX_QUERY_WINDOWS = 100_000;
+
+/** Quantiles of one QueryMetrics request. */
+export const MAX_QUERY_QUANTILES = 20;

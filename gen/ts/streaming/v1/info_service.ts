@@ -53,6 +53,8 @@ export interface ServerLimits {
   maxEventBytes: number;
   /** Characters of a filter. */
   maxFilterChars: number;
+  /** Series in the metric store. */
+  maxMetricSeries: number;
   /** Bytes of a chat message. */
   maxChatMessageBytes: number;
   /** Chat messages per user and second. */
@@ -309,6 +311,7 @@ function createBaseServerLimits(): ServerLimits {
     minPartBytes: 0,
     maxEventBytes: 0,
     maxFilterChars: 0,
+    maxMetricSeries: 0,
     maxChatMessageBytes: 0,
     maxChatMessagesPerSecond: 0,
   };
@@ -336,6 +339,9 @@ export const ServerLimits: MessageFns<ServerLimits> = {
     }
     if (message.maxFilterChars !== 0) {
       writer.uint32(56).int32(message.maxFilterChars);
+    }
+    if (message.maxMetricSeries !== 0) {
+      writer.uint32(72).int64(message.maxMetricSeries);
     }
     if (message.maxChatMessageBytes !== 0) {
       writer.uint32(80).int64(message.maxChatMessageBytes);
@@ -415,6 +421,14 @@ export const ServerLimits: MessageFns<ServerLimits> = {
             message.maxFilterChars = reader.int32();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.maxMetricSeries = longToNumber(reader.int64());
+            continue;
+          }
           case 10: {
             if (tag !== 80) {
               break;
@@ -480,6 +494,11 @@ export const ServerLimits: MessageFns<ServerLimits> = {
         : isSet(object.max_filter_chars)
         ? globalThis.Number(object.max_filter_chars)
         : 0,
+      maxMetricSeries: isSet(object.maxMetricSeries)
+        ? globalThis.Number(object.maxMetricSeries)
+        : isSet(object.max_metric_series)
+        ? globalThis.Number(object.max_metric_series)
+        : 0,
       maxChatMessageBytes: isSet(object.maxChatMessageBytes)
         ? globalThis.Number(object.maxChatMessageBytes)
         : isSet(object.max_chat_message_bytes)
@@ -516,6 +535,9 @@ export const ServerLimits: MessageFns<ServerLimits> = {
     if (message.maxFilterChars !== 0) {
       obj.maxFilterChars = Math.round(message.maxFilterChars);
     }
+    if (message.maxMetricSeries !== 0) {
+      obj.maxMetricSeries = Math.round(message.maxMetricSeries);
+    }
     if (message.maxChatMessageBytes !== 0) {
       obj.maxChatMessageBytes = Math.round(message.maxChatMessageBytes);
     }
@@ -539,6 +561,7 @@ export const ServerLimits: MessageFns<ServerLimits> = {
     message.minPartBytes = object.minPartBytes ?? 0;
     message.maxEventBytes = object.maxEventBytes ?? 0;
     message.maxFilterChars = object.maxFilterChars ?? 0;
+    message.maxMetricSeries = object.maxMetricSeries ?? 0;
     message.maxChatMessageBytes = object.maxChatMessageBytes ?? 0;
     message.maxChatMessagesPerSecond = object.maxChatMessagesPerSecond ?? 0;
     return message;

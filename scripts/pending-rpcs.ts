@@ -3,7 +3,6 @@
  * shrinks; a test says how long it is.
  */
 export const PENDING: ReadonlySet<string> = new Set([
-  "StreamingService.BatchProcess",
   "StreamingService.CollectMetrics",
   "StreamingService.InteractiveQuery",
   "StreamingService.SyncData",

@@ -1,4 +1,5 @@
 import {
+  BatchServiceDefinition,
   ChatServiceDefinition,
   createTokenSigner,
   DatasetServiceDefinition,
@@ -10,6 +11,11 @@ import {
   StreamServiceDefinition,
 } from "@millrace/shared-types";
 
+import type { BatchDeps, BatchLimits } from "./batch/batch-deps.js";
+import { resolveBatchLimits } from "./batch/batch-limits.js";
+import { batchService, batchStreams } from "./batch/batch-service.js";
+import { openBatches } from "./batch/open-batches.js";
+import type { Processor } from "./batch/processor.js";
 import type { ChatDeps, ChatLimits } from "./chat/chat-deps.js";
 import { resolveChatLimits } from "./chat/chat-limits.js";
 import { chatService, chatStreams, openChat } from "./chat/chat-service.js";
@@ -47,6 +53,13 @@ export interface StreamingServerOptions extends Omit<ServerOptions, "onClosed"> 
   readonly chatLimits?: Partial<ChatLimits>;
   /** What items may be, and how long listings can go on. Default: items of 1 MiB, snapshots of an hour. */
   readonly dataLimits?: Partial<DataLimits>;
+  /** What batches may be. Default: 1,000,000 items. */
+  readonly batchLimits?: Partial<BatchLimits>;
+  /**
+   * What batches can run, by name, made by `defineProcessor`; beside `echo`, `sha256`, `dataset.put` and
+   * `event.publish`, or in their place. Default: those.
+   */
+  readonly processors?: Readonly<Record<string, Processor>>;
 }
 
 const KIB = 1024;
@@ -59,7 +72,16 @@ const FILE_LIMITS: NumberRanges<Partial<FilesLimits>> = {
   minPartBytes: { default: DEFAULT_LIMITS.minPartBytes, min: 1, max: KIB * KIB * KIB },
 };
 
-const OPTION_NAMES = [...SERVER_OPTION_NAMES, "dataDir", "fileLimits", "eventLimits", "chatLimits", "dataLimits"];
+const OPTION_NAMES = [
+  ...SERVER_OPTION_NAMES,
+  "dataDir",
+  "fileLimits",
+  "eventLimits",
+  "chatLimits",
+  "dataLimits",
+  "batchLimits",
+  "processors",
+];
 
 /** Optional features of the contract that this server has. */
 const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
@@ -73,11 +95,13 @@ const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
  */
 export async function createStreamingServer(options: StreamingServerOptions = {}): Promise<RunningServer> {
   checkNames("option", options, OPTION_NAMES);
-  const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, services = [], ...rest } = options;
+  const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, services = [], ...others } = options;
+  const { batchLimits, processors = {}, ...rest } = others;
   const ofFiles = resolveNumbers("fileLimits", fileLimits, FILE_LIMITS);
   const ofEvents = resolveEventsLimits("eventLimits", eventLimits);
   const ofChat = resolveChatLimits("chatLimits", chatLimits);
   const ofData = resolveDataLimits("dataLimits", dataLimits);
+  const ofBatches = resolveBatchLimits("batchLimits", batchLimits);
   await using stack = new AsyncDisposableStack();
   const stores = stack.use(await openStores(dataDir));
   const shared = sharedOptions(stores, rest);
@@ -87,7 +111,10 @@ export async function createStreamingServer(options: StreamingServerOptions = {}
   const allowAnonymous = rest.authenticate === undefined;
   const chat = stack.use(await openChat({ ...shared, eventLog, feed, limits: ofChat, allowAnonymous }));
   const data = stack.use(await openData({ ...shared, items: stores.items, limits: ofData }));
-  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data }, rest);
+  const batch = stack.use(
+    await openBatches({ ...shared, items: stores.items, data, events, processors, limits: ofBatches }),
+  );
+  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data, batch }, rest);
   const opened = stack.move();
   try {
     const onClosed = (): Promise<void> => opened.disposeAsync();
@@ -111,23 +138,26 @@ interface Domains {
   readonly events: SubscriptionsDeps;
   readonly chat: ChatDeps;
   readonly data: DataDeps;
+  readonly batch: BatchDeps;
 }
 
 /** The domains that are not built yet answer UNIMPLEMENTED. */
 function builtInServices(clusterId: string, domains: Domains, options: ServerOptions): readonly BoundService[] {
-  const { files, events, chat, data } = domains;
+  const { files, events, chat, data, batch } = domains;
   return [
     partialService(StreamingServiceDefinition, {
       ...fileStreams(files),
       ...eventStreams(events),
       ...chatStreams(chat),
       ...dataStreams(data),
+      ...batchStreams(batch),
     }),
     service(StreamServiceDefinition, { ...chatStreams(chat), ...itemStreams(data) }),
     service(FileServiceDefinition, filesService(files)),
     service(EventServiceDefinition, eventsService(events)),
     service(ChatServiceDefinition, chatService(chat)),
     service(DatasetServiceDefinition, dataService(data)),
+    service(BatchServiceDefinition, batchService(batch)),
     infoService({ clusterId, features: FEATURES, limits: limitsInForce(domains, options), clock: files.clock }),
   ];
 }

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 
-import type { ChatApi, DataApi, EventsApi, FilesApi, ResumeStore } from "@millrace/client-sdk";
+import type { BatchApi, ChatApi, DataApi, EventsApi, FilesApi, ResumeStore } from "@millrace/client-sdk";
 import { type Command, Option } from "commander";
 
 import type { Terminal } from "./terminal.js";
@@ -11,6 +11,7 @@ export interface CommandClient extends AsyncDisposable {
   readonly events: EventsApi;
   readonly chat: ChatApi;
   readonly data: DataApi;
+  readonly batch: BatchApi;
 }
 
 /** What commands work with; tests put their own here. */

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 
 import { CLI_VERSION } from "./cli-version.js";
 import type { CommandContext } from "./command-context.js";
+import { batchCommand } from "./commands/batch.js";
 import { chatCommand } from "./commands/chat.js";
 import { downloadCommand } from "./commands/download.js";
 import { exportCommand } from "./commands/export.js";
@@ -47,6 +48,7 @@ const COMMANDS = [
   listCommand,
   importCommand,
   exportCommand,
+  batchCommand,
 ];
 
 /**
@@ -66,7 +68,7 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 function programOf(context: CommandContext): Command {
   const { terminal } = context;
   const program = new Command("millrace")
-    .description("Files, events, chat and datasets of a Millrace server.")
+    .description("Files, events, chat, datasets and batches of a Millrace server.")
     .version(CLI_VERSION);
   for (const command of COMMANDS) program.addCommand(command(context));
   for (const command of [program, ...program.commands]) {

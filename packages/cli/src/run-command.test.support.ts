@@ -1,7 +1,8 @@
 import { Readable, type Writable } from "node:stream";
 
-import { type ChatApi, type DataApi, type EventsApi, type FilesApi, MemoryResumeStore } from "@millrace/client-sdk";
+import { type BatchApi, type ChatApi, type DataApi, type EventsApi, type FilesApi, MemoryResumeStore } from "@millrace/client-sdk";
 
+import type { CommandClient } from "./command-context.js";
 import { runCli } from "./run-cli.js";
 import { RecordingTerminal } from "./terminal.test.support.js";
 
@@ -11,6 +12,7 @@ export interface CommandSetup {
   readonly events?: Partial<EventsApi>;
   readonly chat?: Partial<ChatApi>;
   readonly data?: Partial<DataApi>;
+  readonly batch?: Partial<BatchApi>;
   /** Standard input. Default: empty. */
   readonly input?: Readable | string;
   readonly screen?: Writable;
@@ -32,8 +34,9 @@ export interface CommandRun {
 
 /** Runs a command with APIs that a test makes up. */
 export async function runCommand(args: readonly string[], setup: CommandSetup = {}): Promise<CommandRun> {
-  const { files, events, chat, data, input = "", screen, signal, refusal, terminal = new RecordingTerminal() } = setup;
-  const apis = { files, events, chat, data } as { files: FilesApi; events: EventsApi; chat: ChatApi; data: DataApi };
+  const { input = "", screen, signal, refusal, terminal = new RecordingTerminal() } = setup;
+  const { files, events, chat, data, batch } = setup;
+  const apis = { files, events, chat, data, batch } as Omit<CommandClient, typeof Symbol.asyncDispose>;
   const targets: string[] = [];
   let closed = 0;
   const code = await runCli(args, {

@@ -1,4 +1,5 @@
 import {
+  BatchServiceDefinition,
   ChatServiceDefinition,
   DatasetServiceDefinition,
   EventServiceDefinition,
@@ -9,6 +10,7 @@ import {
   StreamServiceDefinition,
 } from "@millrace/shared-types";
 
+import { type BatchApi, createBatchApi } from "./batch/batch-api.js";
 import { type ChatApi, createChatApi } from "./chat/chat-api.js";
 import { checkCallOptions, checkDrainOptions, checkOptions, checkWaitOptions } from "./check-options.js";
 import type { ClientStats } from "./client-stats.js";
@@ -33,6 +35,7 @@ export interface RawServices {
   readonly eventService: TypedMethods<typeof EventServiceDefinition>;
   readonly chatService: TypedMethods<typeof ChatServiceDefinition>;
   readonly datasetService: TypedMethods<typeof DatasetServiceDefinition>;
+  readonly batchService: TypedMethods<typeof BatchServiceDefinition>;
   readonly infoService: TypedMethods<typeof InfoServiceDefinition>;
   readonly health: TypedMethods<typeof HealthDefinition>;
 }
@@ -43,6 +46,7 @@ export interface StreamingClient extends AsyncDisposable {
   readonly events: EventsApi;
   readonly chat: ChatApi;
   readonly data: DataApi;
+  readonly batch: BatchApi;
   readonly raw: RawServices;
   /** The four kinds of call, for services of your own: see `createTypedClient`. */
   readonly rpc: Rpc;
@@ -114,6 +118,7 @@ function clientOver(connection: Connection, defaults: CallOptions): StreamingCli
     events: createEventsApi(deps),
     chat: createChatApi(deps),
     data: createDataApi(deps),
+    batch: createBatchApi(deps),
     raw: rawServices(rpc),
     rpc,
     info: (options) => getServerInfo(rpc, options),
@@ -152,6 +157,7 @@ function rawServices(rpc: Rpc): RawServices {
     eventService: typedMethods(EventServiceDefinition, rpc),
     chatService: typedMethods(ChatServiceDefinition, rpc),
     datasetService: typedMethods(DatasetServiceDefinition, rpc),
+    batchService: typedMethods(BatchServiceDefinition, rpc),
     infoService: typedMethods(InfoServiceDefinition, rpc),
     health: typedMethods(HealthDefinition, rpc),
   };

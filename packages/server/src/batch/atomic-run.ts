@@ -11,7 +11,7 @@ import { checkLimit } from "../events/check-limit.js";
 import type { RowMutation } from "../ports/item-store.js";
 
 import { isAtomic } from "./atomic-processor.js";
-import type { BatchItem } from "./batch-item.js";
+import { type BatchItem, ITEM_OVERHEAD_BYTES } from "./batch-item.js";
 import type { BatchRecord } from "./batch-record.js";
 import type { BatchRunInit } from "./batch-run.js";
 import type { LiveBatch } from "./live-batches.js";
@@ -79,7 +79,7 @@ export class AtomicRun implements LiveBatch {
     let bytes = 0;
     for (let item = await requests.next(); item !== undefined; item = await requests.next()) {
       checkSupport(item);
-      bytes += item.request.payload.length;
+      bytes += item.bytes - ITEM_OVERHEAD_BYTES;
       checkLimit("items", "max_atomic_items", MAX_MUTATIONS, items.length + 1);
       checkLimit("items", "max_atomic_bytes", MAX_MUTATION_BYTES, bytes);
       items.push(item);

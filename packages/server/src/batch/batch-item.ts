@@ -20,7 +20,7 @@ import type { Processor } from "./processor.js";
 const NOTHING: ProcessRequest = ProcessRequest.fromPartial({});
 
 /** An item in memory besides its texts and its payload, about, in bytes. */
-const ITEM_OVERHEAD_BYTES = 512;
+export const ITEM_OVERHEAD_BYTES = 512;
 
 /** An item of a batch, looked at but not run. */
 export interface BatchItem {

@@ -1,0 +1,24 @@
+import type { CommandContext } from "./command-context.js";
+import { failureLine } from "./failure-line.js";
+
+/** Lines that are told one by one. */
+const MAX_TOLD = 20;
+
+/** Lines of a file that came to nothing: counted, and the first ones told on standard error. */
+export class BadLines {
+  readonly #context: Pick<CommandContext, "terminal">;
+  #count = 0;
+
+  constructor(context: Pick<CommandContext, "terminal">) {
+    this.#context = context;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(line: number, message: string): void {
+    this.#count++;
+    if (this.#count <= MAX_TOLD) this.#context.terminal.err(failureLine(new Error(`line ${String(line)}: ${message}`)));
+  }
+}

@@ -1,6 +1,13 @@
 import { Readable, type Writable } from "node:stream";
 
-import { type BatchApi, type ChatApi, type DataApi, type EventsApi, type FilesApi, MemoryResumeStore } from "@millrace/client-sdk";
+import {
+  type BatchApi,
+  type ChatApi,
+  type DataApi,
+  type EventsApi,
+  type FilesApi,
+  MemoryResumeStore,
+} from "@millrace/client-sdk";
 
 import type { CommandClient } from "./command-context.js";
 import { runCli } from "./run-cli.js";

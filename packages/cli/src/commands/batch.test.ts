@@ -73,7 +73,10 @@ describe("millrace batch", () => {
 
   it("prints a line for each result and one for the totals with --json", async () => {
     const { stdout, code } = await run(`${LINES}\n{"id":"bad"}`, "echo", "-", "--json");
-    const lines = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as object);
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as object);
     expect(lines).toEqual([
       { line: 1, index: 0, id: "a", outcome: "succeeded", output: '{"n": 12345678901234567890}', attempts: 1 },
       { line: 3, index: 1, outcome: "succeeded", output: "plain", attempts: 1 },

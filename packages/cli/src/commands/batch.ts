@@ -26,7 +26,11 @@ export function batchCommand(context: CommandContext): Command {
     .option("--raw", "each line is a payload, as it is")
     .option("--batch-id <id>", "go on with the batch of this id: items that have an outcome are not run again")
     .option("--max-concurrency <n>", "items that run at the same time (default: 8)", integerFrom(1, 256))
-    .option("--max-attempts <n>", "attempts at an item whose failure may be mended by another (default: 1)", integerFrom(1, 10))
+    .option(
+      "--max-attempts <n>",
+      "attempts at an item whose failure may be mended by another (default: 1)",
+      integerFrom(1, 10),
+    )
     .addOption(
       new Option("--on-failure <policy>", "what a failure does to the other items")
         .choices(["continue", "stop", "atomic"])

@@ -106,7 +106,13 @@ export class FakeBatchServer {
     const failureCount = results.filter(({ outcome }) => outcome === ProcessOutcome.FAILED).length;
     const successCount = results.length - failureCount;
     const elapsed = { seconds: 2, nanos: 0 };
-    return ProcessResponse.fromPartial({ batchId, processedCount: results.length, successCount, failureCount, elapsed });
+    return ProcessResponse.fromPartial({
+      batchId,
+      processedCount: results.length,
+      successCount,
+      failureCount,
+      elapsed,
+    });
   }
 }
 

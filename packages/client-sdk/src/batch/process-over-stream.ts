@@ -76,7 +76,8 @@ async function takeResult<T extends BatchItem>(
   { pending, tally, onProgress }: ProcessTask<T>,
 ): Promise<void> {
   const item = pending.take(result.index);
-  if (item === undefined) throw broken(`the server gave a result of item ${String(result.index)}, which has none to come`);
+  if (item === undefined)
+    throw broken(`the server gave a result of item ${String(result.index)}, which has none to come`);
   const received = toItemResult(item.item, result);
   onProgress();
   try {
@@ -112,7 +113,7 @@ class ItemSender<T extends BatchItem> {
     const { pending, options } = this.#task;
     try {
       await this.#stream.send({ options }).catch(() => undefined); // why, is told by the responses
-      for (let item = await pending.from(0); item !== undefined && !this.#isOver; ) {
+      for (let item = await pending.from(0); item !== undefined && !this.#isOver;) {
         await this.#send(item);
         item = await pending.from(item.index + 1);
       }

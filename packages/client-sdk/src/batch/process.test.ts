@@ -21,7 +21,10 @@ describe("batch.process", () => {
     await using opened = openBatch();
     const results: BatchItemResult<NumberedItem>[] = [];
     opened.server.failure = ({ id }) => (id === "i2" ? new ServiceError("INVALID_FIELD", "no") : undefined);
-    const summary = await opened.batch.process(numbered(5), { ...ECHO, onResult: (result) => void results.push(result) });
+    const summary = await opened.batch.process(numbered(5), {
+      ...ECHO,
+      onResult: (result) => void results.push(result),
+    });
     expect(summary).toMatchObject({ processed: 5, succeeded: 4, failed: 1, skipped: 0, replayed: 0 });
     expect(summary.failures.map(({ item, error }) => [item.n, error?.kind, error?.reason])).toEqual([
       [2, "invalid-argument", "INVALID_FIELD"],
@@ -72,7 +75,13 @@ describe("batch.process", () => {
       const processing = opened.batch.process(numbered(60), { ...ECHO, maxPendingItems: 7, onResult });
       const { succeeded } = await within(processing, `seed ${String(seed + round)}`);
       const { runs } = opened.server;
-      const facts = { seed, succeeded, runs: runs.size, most: Math.max(...runs.values()), told: told.toSorted((a, b) => a - b) };
+      const facts = {
+        seed,
+        succeeded,
+        runs: runs.size,
+        most: Math.max(...runs.values()),
+        told: told.toSorted((a, b) => a - b),
+      };
       expect(facts).toEqual({ seed, succeeded: 60, runs: 60, most: 1, told: [...numbered(60)].map(({ n }) => n) });
     }
   });

@@ -166,7 +166,8 @@ function isFailure({ outcome }: ProcessResult): boolean {
 }
 
 function outcomeOf(item: BatchItem, plan: Plan | undefined, fails: boolean): Outcome {
-  if (plan === undefined) return { item, result: skippedResult(item, "not run: the batch was cancelled"), key: undefined };
+  if (plan === undefined)
+    return { item, result: skippedResult(item, "not run: the batch was cancelled"), key: undefined };
   if ("result" in plan) return { item, result: plan.result, key: undefined };
   if (fails) return { item, result: skippedResult(item, "not made: another item of the batch failed"), key: undefined };
   const result = { ...resultFor(item), outcome: ProcessOutcome.SUCCEEDED, attempts: 1 };

@@ -5,7 +5,14 @@ import { contextOf } from "../files/files-fixture.test.support.js";
 import { latch } from "../testing/latch.js";
 import { RecordingLogger } from "../testing/recording-logger.js";
 
-import { type BatchFixture, openBatchFixture, outcomesOf, run, TestProcessor, texts } from "./batch-fixture.test.support.js";
+import {
+  type BatchFixture,
+  openBatchFixture,
+  outcomesOf,
+  run,
+  TestProcessor,
+  texts,
+} from "./batch-fixture.test.support.js";
 
 /** Moves time on, a bit whenever nothing else happens, until `work` is done. */
 async function inTime<T>(fixture: BatchFixture, work: Promise<T>, stepMs: number): Promise<T> {
@@ -61,7 +68,9 @@ describe("an item", () => {
     const { results } = await inTime(fixture, run(fixture, texts("x"), { itemTimeout, maxAttempts: 3 }, context), 500);
     expect(results[0]).toMatchObject({ attempts: 1, status: { code: StatusCode.DEADLINE_EXCEEDED } });
     expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
-    expect(log.lines.map(({ message }) => message)).toEqual(["a processor did not stop when it should; it is left behind"]);
+    expect(log.lines.map(({ message }) => message)).toEqual([
+      "a processor did not stop when it should; it is left behind",
+    ]);
   });
 
   it("that ends in the second after its time was over has succeeded", async () => {

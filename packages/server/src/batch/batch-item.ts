@@ -61,7 +61,15 @@ function processorFor(request: ProcessRequest, processors: BatchDeps["processors
   }
 }
 
-function checkItem({ id, operation, payload, idempotencyKey, orderingKey, contentType, attributes }: ProcessRequest): void {
+function checkItem({
+  id,
+  operation,
+  payload,
+  idempotencyKey,
+  orderingKey,
+  contentType,
+  attributes,
+}: ProcessRequest): void {
   for (const [field, text] of Object.entries({ id, operation, ordering_key: orderingKey })) {
     checkBytes(field, "max_name_bytes", MAX_NAME_BYTES, text);
   }

@@ -1,4 +1,10 @@
-import { BatchFailurePolicy, type BatchOptions, type Duration, invalidField, msOfDuration } from "@millrace/shared-types";
+import {
+  BatchFailurePolicy,
+  type BatchOptions,
+  type Duration,
+  invalidField,
+  msOfDuration,
+} from "@millrace/shared-types";
 
 import { checkLimit } from "../events/check-limit.js";
 

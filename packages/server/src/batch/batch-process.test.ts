@@ -1,5 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
-import { type PartialMessage, ProcessOutcome, ProcessRequest, ProcessResponse, encodeMessage } from "@millrace/shared-types";
+import {
+  type PartialMessage,
+  ProcessOutcome,
+  ProcessRequest,
+  ProcessResponse,
+  encodeMessage,
+} from "@millrace/shared-types";
 
 import { contextOf } from "../files/files-fixture.test.support.js";
 

@@ -87,9 +87,7 @@ export async function loadBatch(
   { items, clock }: { readonly items: ItemStore; readonly clock: Clock },
 ): Promise<BatchRecord | undefined> {
   const today = dayOf(clock.now());
-  const rows = await Promise.all(
-    [today, today - 1].map((day) => items.get(collectionOf("batches", day), { key })),
-  );
+  const rows = await Promise.all([today, today - 1].map((day) => items.get(collectionOf("batches", day), { key })));
   const row = rows.find((found) => found !== undefined);
   return row && (JSON.parse(Buffer.from(row.data).toString()) as BatchRecord);
 }

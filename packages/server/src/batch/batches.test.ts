@@ -1,9 +1,22 @@
 import { describe, expect, it } from "@jest/globals";
-import { BatchState, GetBatchRequest, ListBatchResultsRequest, type ProcessResult, toDate } from "@millrace/shared-types";
+import {
+  BatchState,
+  GetBatchRequest,
+  ListBatchResultsRequest,
+  type ProcessResult,
+  toDate,
+} from "@millrace/shared-types";
 
 import { contextOf } from "../files/files-fixture.test.support.js";
 
-import { type BatchFixture, numbered, openBatchFixture, run, TestProcessor, texts } from "./batch-fixture.test.support.js";
+import {
+  type BatchFixture,
+  numbered,
+  openBatchFixture,
+  run,
+  TestProcessor,
+  texts,
+} from "./batch-fixture.test.support.js";
 import { collectionsOf } from "./batch-record.js";
 import { cancelBatch } from "./cancel-batch.js";
 import { getBatch } from "./get-batch.js";

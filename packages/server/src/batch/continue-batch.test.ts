@@ -29,7 +29,11 @@ function stateOf(fixture: BatchFixture, batchId = "b"): Promise<BatchState> {
 /** Runs `items` until `count` results have come, and cuts the stream. */
 async function runUntil(fixture: BatchFixture, items: number, count: number): Promise<number[]> {
   const call = callOf();
-  const stream = processStream(requestsOf(numbered(items), { batchId: "b", maxConcurrency: 2 }), call.context, fixture.batch);
+  const stream = processStream(
+    requestsOf(numbered(items), { batchId: "b", maxConcurrency: 2 }),
+    call.context,
+    fixture.batch,
+  );
   const indexes: number[] = [];
   try {
     for await (const { kind } of stream) {

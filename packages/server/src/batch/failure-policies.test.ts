@@ -111,7 +111,10 @@ describe("an atomic batch", () => {
   it.each([
     ["items", Array.from({ length: 10_001 }, (_, n) => put(String(n)))],
     ["bytes", Array.from({ length: 4 }, (_, n) => put(String(n), "x".repeat(1024 * 1024)))],
-    ["bytes, attributes too", Array.from({ length: 400 }, (_, n) => put(String(n), "", { attributes: new Map([["a", "x".repeat(8000)]]) }))],
+    [
+      "bytes, attributes too",
+      Array.from({ length: 400 }, (_, n) => put(String(n), "", { attributes: new Map([["a", "x".repeat(8000)]]) })),
+    ],
   ])("has a bound on its %s", async (_, items) => {
     await using fixture = await openBatchFixture();
     await expect(run(fixture, items, ATOMIC)).rejects.toMatchObject({ reason: "LIMIT_EXCEEDED" });

@@ -7,9 +7,12 @@ describe("items with an ordering key", () => {
   it("run one after the other and in order, each after the outcome of the one before is durable", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.record({ key: fc.constantFrom("", "a", "b", "c"), turns: fc.nat({ max: 3 }), fails: fc.boolean() }), {
-          maxLength: 40,
-        }),
+        fc.array(
+          fc.record({ key: fc.constantFrom("", "a", "b", "c"), turns: fc.nat({ max: 3 }), fails: fc.boolean() }),
+          {
+            maxLength: 40,
+          },
+        ),
         fc.integer({ min: 1, max: 16 }),
         async (plan, maxConcurrency) => {
           const durable = new Set<number>();
@@ -57,7 +60,11 @@ describe("items with an ordering key", () => {
     });
     await using fixture = await openBatchFixture(test);
     const keys = ["a", "a", "b", ""];
-    await run(fixture, numbered(4).map((item, n) => ({ ...item, orderingKey: keys[n] ?? "" })), { maxConcurrency: 2 });
+    await run(
+      fixture,
+      numbered(4).map((item, n) => ({ ...item, orderingKey: keys[n] ?? "" })),
+      { maxConcurrency: 2 },
+    );
     expect(test.texts).toEqual(["0", "2", "3", "1"]);
   });
 });

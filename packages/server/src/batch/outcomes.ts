@@ -1,12 +1,6 @@
 import { createHash } from "node:crypto";
 
-import {
-  decodeMessage,
-  encodeMessage,
-  ProcessOutcome,
-  ProcessResult,
-  ServiceError,
-} from "@millrace/shared-types";
+import { decodeMessage, encodeMessage, ProcessOutcome, ProcessResult, ServiceError } from "@millrace/shared-types";
 
 import type { Row, RowMutation } from "../ports/item-store.js";
 
@@ -39,11 +33,7 @@ export function isKept({ attempts, outcome, status }: ProcessResult): boolean {
 }
 
 /** Writes outcomes of a batch. */
-export function putOutcomes(
-  record: BatchRecord,
-  outcomes: readonly Outcome[],
-  nowMs: number,
-): readonly RowMutation[] {
+export function putOutcomes(record: BatchRecord, outcomes: readonly Outcome[], nowMs: number): readonly RowMutation[] {
   const today = dayOf(nowMs);
   const mutations = [dayMark(record.day)];
   if (today !== record.day) mutations.push(dayMark(today));

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
-import { type PartialMessage, ProcessOutcome, ProcessStreamRequest, ServiceError, StatusCode } from "@millrace/shared-types";
+import {
+  type PartialMessage,
+  ProcessOutcome,
+  ProcessStreamRequest,
+  ServiceError,
+  StatusCode,
+} from "@millrace/shared-types";
 
 import { callOf, contextOf } from "../files/files-fixture.test.support.js";
 import { latch } from "../testing/latch.js";
@@ -25,7 +31,11 @@ describe("ProcessStream", () => {
       return text.toUpperCase();
     });
     await using fixture = await openBatchFixture(test);
-    const items = [...texts("a", "bad"), { operation: "nope" }, { operation: "echo", id: "e", payload: Buffer.from("x") }];
+    const items = [
+      ...texts("a", "bad"),
+      { operation: "nope" },
+      { operation: "echo", id: "e", payload: Buffer.from("x") },
+    ];
     const { results, summary } = await run(fixture, items);
     expect(outcomesOf({ results })).toEqual(["succeeded", "failed", "failed", "succeeded"]);
     expect(outputsOf({ results })).toEqual(["A", "", "", "x"]);
@@ -37,7 +47,13 @@ describe("ProcessStream", () => {
     ]);
     expect(results[1]?.status).toMatchObject({ code: StatusCode.INVALID_ARGUMENT, message: "bad one" });
     expect(results[2]?.status?.message).toBe('operation: "nope" is none that this server has');
-    expect(summary).toMatchObject({ processedCount: 4, successCount: 2, failureCount: 2, skippedCount: 0, results: [] });
+    expect(summary).toMatchObject({
+      processedCount: 4,
+      successCount: 2,
+      failureCount: 2,
+      skippedCount: 0,
+      results: [],
+    });
     expect(summary?.batchId).toHaveLength(32);
   });
 
@@ -123,9 +139,15 @@ describe("ProcessStream", () => {
       ["payload", { payload: Buffer.alloc(1024 * 1024 + 1) }],
       ["attributes", { attributes: new Map([["a", "x".repeat(16 * 1024)]]) }],
     ];
-    const { results } = await run(fixture, [...wrong.map(([, item]) => ({ operation: "test", ...item })), ...texts("ok")]);
+    const { results } = await run(fixture, [
+      ...wrong.map(([, item]) => ({ operation: "test", ...item })),
+      ...texts("ok"),
+    ]);
     for (const [index, [field]] of wrong.entries()) {
-      expect(results[index]).toMatchObject({ outcome: ProcessOutcome.FAILED, status: { code: StatusCode.INVALID_ARGUMENT } });
+      expect(results[index]).toMatchObject({
+        outcome: ProcessOutcome.FAILED,
+        status: { code: StatusCode.INVALID_ARGUMENT },
+      });
       expect(results[index]?.status?.message).toMatch(new RegExp(`^${field}: `));
     }
     expect(outcomesOf({ results }).at(-1)).toBe("succeeded");
@@ -145,7 +167,14 @@ describe("ProcessStream", () => {
     ["options beside an item", [{ item, options: {} }], "INVALID_FIELD"],
     ["a message without an item", [{ item }, {}], "PROTOCOL_VIOLATION"],
     ["options in a later message", [{ item }, { item: { options: {} } }], "PROTOCOL_VIOLATION"],
-    ["an index that comes again", [{ item, index: 5 }, { item, index: 5 }], "PROTOCOL_VIOLATION"],
+    [
+      "an index that comes again",
+      [
+        { item, index: 5 },
+        { item, index: 5 },
+      ],
+      "PROTOCOL_VIOLATION",
+    ],
     ["an index below 0", [{ item, index: -1 }], "PROTOCOL_VIOLATION"],
     ["more items than a batch may have", [{ item, index: 100 }], "LIMIT_EXCEEDED"],
     ["too high a concurrency", [{ options: { maxConcurrency: 257 } }], "LIMIT_EXCEEDED"],

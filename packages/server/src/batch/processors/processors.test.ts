@@ -140,7 +140,10 @@ describe("a processor of the application", () => {
       run: (_, { index }) => outputs[index] as string | undefined,
     });
     await using fixture = await openBatchFixture({ processors: { any } });
-    const { results } = await run(fixture, outputs.map(() => item("any", "")));
+    const { results } = await run(
+      fixture,
+      outputs.map(() => item("any", "")),
+    );
     expect(results.map(({ output }) => [...output])).toEqual([[], [1, 2], [...Buffer.from("text")], []]);
     expect(results[3]?.status?.message).toBe("internal error");
   });

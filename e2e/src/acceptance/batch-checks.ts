@@ -1,6 +1,7 @@
 import { seededRandom } from "@millrace/client-sdk/testing";
 
 import { batchHolds, killDuringBatch } from "../batch-kills.js";
+import { measureBatchMemory, type MemoryPhase } from "../batch-memory.js";
 import { runSeed } from "../support/run-seed.js";
 import { makeTempDir } from "../support/temp-dir.js";
 
@@ -14,4 +15,13 @@ async function batch(kills = 2): Promise<boolean> {
   return batchHolds(report);
 }
 
-export const BATCH_CHECKS = { batch };
+/** A million items of one batch: the memory of server and client stays flat. */
+async function batchMemory(phases = 10): Promise<boolean> {
+  await using dir = await makeTempDir();
+  const onPhase = (phase: MemoryPhase): void => console.log(JSON.stringify(phase));
+  const report = await measureBatchMemory({ dataDir: dir.path, items: 1_000_000, phases, onPhase });
+  console.log(JSON.stringify(report));
+  return report.items === 1_000_000 && report.serverGrowthMiB < 64 && report.clientGrowthMiB < 64;
+}
+
+export const BATCH_CHECKS = { batch, "batch-memory": batchMemory };

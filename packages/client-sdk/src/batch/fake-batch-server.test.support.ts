@@ -9,7 +9,7 @@ import {
   ProcessResult,
   type ProcessStreamRequest,
   type ProcessStreamResponse,
-  ServiceError,
+  type ServiceError,
   Status,
   toTimestamp,
 } from "@millrace/shared-types";

@@ -26,10 +26,11 @@ export interface ProcessTask<T extends BatchItem> {
 }
 
 /** A failure that has nothing to do with the stream: of the caller's items, or of what the caller does with results. */
-export class CallersFailure {
+export class CallersFailure extends Error {
   readonly error: unknown;
 
   constructor(error: unknown) {
+    super("the caller's items or results failed", { cause: error });
     this.error = error;
   }
 }

@@ -46,7 +46,7 @@ export class BatchRequests {
     requests: AsyncIterable<ProcessStreamRequest>,
     deps: Pick<BatchDeps, "processors" | "limits">,
   ): Promise<{ readonly options: BatchOptions; readonly items: BatchRequests } | undefined> {
-    const source = requests[Symbol.asyncIterator]();
+    const source: AsyncIterator<ProcessStreamRequest, unknown, undefined> = requests[Symbol.asyncIterator]();
     const step = await source.next();
     if (step.done === true) return undefined;
     const items = new BatchRequests(source, deps);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { ProcessRequest, ServiceError, StatusCode } from "@millrace/shared-types";
+import { type ProcessRequest, ServiceError, StatusCode } from "@millrace/shared-types";
 
 import { contextOf } from "../files/files-fixture.test.support.js";
 

@@ -21,7 +21,7 @@ describe("an idempotency key", () => {
       ["b", "2"],
     ]);
     await run(fixture, [keyed("k", "x", { attributes, id: "one" })]);
-    const other = keyed("k", "x", { attributes: new Map([...attributes].reverse()), id: "two", orderingKey: "o" });
+    const other = keyed("k", "x", { attributes: new Map([...attributes].toReversed()), id: "two", orderingKey: "o" });
     const again = await run(fixture, [...texts("y"), other]);
     expect(outputsOf(again)).toEqual(["done y", "done x"]);
     expect(again.results.map(({ index, id, replayed }) => [index, id, replayed])).toEqual([

@@ -9,7 +9,7 @@ import {
 } from "@millrace/shared-types";
 
 import type { Logger } from "../rpc/logger.js";
-import { StatusError } from "../rpc/status-error.js";
+import type { StatusError } from "../rpc/status-error.js";
 import { toCallerError } from "../rpc/to-status.js";
 
 /** A failure as the caller is told of it. What nobody foresaw is INTERNAL with an id, and goes to the log. */

@@ -21,17 +21,14 @@ export async function* withoutIndexes(
 
 /** The items of one stream, read as they are asked for. */
 export class BatchRequests {
-  readonly #source: AsyncIterator<ProcessStreamRequest, unknown, undefined>;
+  readonly #source: AsyncIterator<ProcessStreamRequest>;
   readonly #deps: Pick<BatchDeps, "processors" | "limits">;
   /** Of the first message, if that is an item. */
   #first: ProcessStreamRequest | undefined;
   #operation = "";
   #nextIndex = 0;
 
-  private constructor(
-    source: AsyncIterator<ProcessStreamRequest, unknown, undefined>,
-    deps: Pick<BatchDeps, "processors" | "limits">,
-  ) {
+  private constructor(source: AsyncIterator<ProcessStreamRequest>, deps: Pick<BatchDeps, "processors" | "limits">) {
     this.#source = source;
     this.#deps = deps;
   }
@@ -46,7 +43,7 @@ export class BatchRequests {
     requests: AsyncIterable<ProcessStreamRequest>,
     deps: Pick<BatchDeps, "processors" | "limits">,
   ): Promise<{ readonly options: BatchOptions; readonly items: BatchRequests } | undefined> {
-    const source: AsyncIterator<ProcessStreamRequest, unknown, undefined> = requests[Symbol.asyncIterator]();
+    const source = requests[Symbol.asyncIterator]();
     const step = await source.next();
     if (step.done === true) return undefined;
     const items = new BatchRequests(source, deps);

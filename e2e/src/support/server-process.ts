@@ -4,10 +4,14 @@ import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** The built programs: with callers whom nobody asks who they are, and with callers who say so in `x-user`. */
+/**
+ * The built programs: with callers whom nobody asks who they are, with callers who say so in `x-user`, and with a
+ * processor of its own.
+ */
 const PROGRAMS = {
   anonymous: fileURLToPath(new URL("../../../packages/server/dist/main.js", import.meta.url)),
   identified: fileURLToPath(new URL("../../dist/support/identity-server.js", import.meta.url)),
+  batch: fileURLToPath(new URL("../../dist/support/batch-server.js", import.meta.url)),
 };
 
 const READY = /^millrace ready on (?<host>.+):(?<port>\d+)$/;

@@ -6,10 +6,10 @@ const MAX_TOLD = 20;
 
 /** The lines of a file that were left out. */
 export class BadLines {
-  readonly #context: CommandContext;
+  readonly #context: Pick<CommandContext, "terminal">;
   #count = 0;
 
-  constructor(context: CommandContext) {
+  constructor(context: Pick<CommandContext, "terminal">) {
     this.#context = context;
   }
 

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 
-import type { ChatApi, DataApi, EventsApi, FilesApi, MetricsApi, ResumeStore } from "@millrace/client-sdk";
+import type { BatchApi, ChatApi, DataApi, EventsApi, FilesApi, MetricsApi, ResumeStore } from "@millrace/client-sdk";
 import { type Command, Option } from "commander";
 
 import type { Terminal } from "./terminal.js";
@@ -12,6 +12,7 @@ export interface CommandClient extends AsyncDisposable {
   readonly chat: ChatApi;
   readonly data: DataApi;
   readonly metrics: MetricsApi;
+  readonly batch: BatchApi;
 }
 
 /** What commands work with; tests put their own here. */

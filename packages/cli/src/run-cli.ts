@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 
 import { CLI_VERSION } from "./cli-version.js";
 import type { CommandContext } from "./command-context.js";
+import { batchCommand } from "./commands/batch.js";
 import { chatCommand } from "./commands/chat.js";
 import { downloadCommand } from "./commands/download.js";
 import { exportCommand } from "./commands/export.js";
@@ -49,6 +50,7 @@ const COMMANDS = [
   importCommand,
   exportCommand,
   metricsCommand,
+  batchCommand,
 ];
 
 /**
@@ -68,7 +70,7 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 function programOf(context: CommandContext): Command {
   const { terminal } = context;
   const program = new Command("millrace")
-    .description("Files, events, chat, datasets and metrics of a Millrace server.")
+    .description("Files, events, chat, datasets, metrics and batches of a Millrace server.")
     .version(CLI_VERSION);
   for (const command of COMMANDS) program.addCommand(command(context));
   for (const command of withSubcommands(program)) {

@@ -1,6 +1,7 @@
 import { Readable, type Writable } from "node:stream";
 
 import {
+  type BatchApi,
   type ChatApi,
   type DataApi,
   type EventsApi,
@@ -20,6 +21,7 @@ export interface CommandSetup {
   readonly chat?: Partial<ChatApi>;
   readonly data?: Partial<DataApi>;
   readonly metrics?: Partial<MetricsApi>;
+  readonly batch?: Partial<BatchApi>;
   /** Standard input. Default: empty. */
   readonly input?: Readable | string;
   readonly screen?: Writable;
@@ -41,19 +43,9 @@ export interface CommandRun {
 
 /** Runs a command with APIs that a test makes up. */
 export async function runCommand(args: readonly string[], setup: CommandSetup = {}): Promise<CommandRun> {
-  const {
-    files,
-    events,
-    chat,
-    data,
-    metrics,
-    input = "",
-    screen,
-    signal,
-    refusal,
-    terminal = new RecordingTerminal(),
-  } = setup;
-  const apis = { files, events, chat, data, metrics } as Omit<CommandClient, keyof AsyncDisposable>;
+  const { input = "", screen, signal, refusal, terminal = new RecordingTerminal() } = setup;
+  const { files, events, chat, data, metrics, batch } = setup;
+  const apis = { files, events, chat, data, metrics, batch } as Omit<CommandClient, keyof AsyncDisposable>;
   const targets: string[] = [];
   let closed = 0;
   const code = await runCli(args, {

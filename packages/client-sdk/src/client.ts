@@ -1,4 +1,5 @@
 import {
+  BatchServiceDefinition,
   ChatServiceDefinition,
   DatasetServiceDefinition,
   EventServiceDefinition,
@@ -10,6 +11,7 @@ import {
   StreamServiceDefinition,
 } from "@millrace/shared-types";
 
+import { type BatchApi, createBatchApi } from "./batch/batch-api.js";
 import { type ChatApi, createChatApi } from "./chat/chat-api.js";
 import { checkCallOptions, checkDrainOptions, checkOptions, checkWaitOptions } from "./check-options.js";
 import type { ClientStats } from "./client-stats.js";
@@ -36,6 +38,7 @@ export interface RawServices {
   readonly chatService: TypedMethods<typeof ChatServiceDefinition>;
   readonly datasetService: TypedMethods<typeof DatasetServiceDefinition>;
   readonly metricService: TypedMethods<typeof MetricServiceDefinition>;
+  readonly batchService: TypedMethods<typeof BatchServiceDefinition>;
   readonly infoService: TypedMethods<typeof InfoServiceDefinition>;
   readonly health: TypedMethods<typeof HealthDefinition>;
 }
@@ -47,6 +50,7 @@ export interface StreamingClient extends AsyncDisposable {
   readonly chat: ChatApi;
   readonly data: DataApi;
   readonly metrics: MetricsApi;
+  readonly batch: BatchApi;
   readonly raw: RawServices;
   /** The four kinds of call, for services of your own: see `createTypedClient`. */
   readonly rpc: Rpc;
@@ -119,6 +123,7 @@ function clientOver(connection: Connection, defaults: CallOptions): StreamingCli
     chat: createChatApi(deps),
     data: createDataApi(deps),
     metrics: createMetricsApi(deps),
+    batch: createBatchApi(deps),
     raw: rawServices(rpc),
     rpc,
     info: (options) => getServerInfo(rpc, options),
@@ -158,6 +163,7 @@ function rawServices(rpc: Rpc): RawServices {
     chatService: typedMethods(ChatServiceDefinition, rpc),
     datasetService: typedMethods(DatasetServiceDefinition, rpc),
     metricService: typedMethods(MetricServiceDefinition, rpc),
+    batchService: typedMethods(BatchServiceDefinition, rpc),
     infoService: typedMethods(InfoServiceDefinition, rpc),
     health: typedMethods(HealthDefinition, rpc),
   };

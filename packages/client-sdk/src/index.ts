@@ -1,3 +1,4 @@
+export * from "./batch/index.js";
 export * from "./chat/index.js";
 export { connectClient, createClient, type RawServices, type StreamingClient } from "./client.js";
 export type { ClientStats } from "./client-stats.js";

@@ -1,3 +1,10 @@
+export {
+  defineProcessor,
+  type Processor,
+  type ProcessorContext,
+  type ProcessorDefinition,
+  type ProcessorOutput,
+} from "./batch/processor.js";
 export { HealthState } from "./health/health-service.js";
 export type { BlobDigest, BlobRange, BlobStore, StagedBlob } from "./ports/blob-store.js";
 export { type Clock, systemClock } from "./ports/clock.js";

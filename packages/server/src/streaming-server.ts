@@ -1,4 +1,5 @@
 import {
+  BatchServiceDefinition,
   ChatServiceDefinition,
   createTokenSigner,
   DatasetServiceDefinition,
@@ -11,6 +12,11 @@ import {
   StreamServiceDefinition,
 } from "@millrace/shared-types";
 
+import type { BatchDeps, BatchLimits } from "./batch/batch-deps.js";
+import { resolveBatchLimits } from "./batch/batch-limits.js";
+import { batchService, batchStreams } from "./batch/batch-service.js";
+import { openBatches } from "./batch/open-batches.js";
+import type { Processor } from "./batch/processor.js";
 import type { ChatDeps, ChatLimits } from "./chat/chat-deps.js";
 import { resolveChatLimits } from "./chat/chat-limits.js";
 import { chatService, chatStreams, openChat } from "./chat/chat-service.js";
@@ -54,6 +60,13 @@ export interface StreamingServerOptions extends Omit<ServerOptions, "onClosed"> 
   readonly dataLimits?: Partial<DataLimits>;
   /** How many series there may be, and how long samples are kept. Default: 100,000 series, 15 days. */
   readonly metricLimits?: Partial<MetricsLimits>;
+  /** What batches may be. Default: 1,000,000 items. */
+  readonly batchLimits?: Partial<BatchLimits>;
+  /**
+   * What batches can run, by name, made by `defineProcessor`; beside `echo`, `sha256`, `dataset.put` and
+   * `event.publish`, or in their place. Default: those.
+   */
+  readonly processors?: Readonly<Record<string, Processor>>;
 }
 
 const KIB = 1024;
@@ -66,8 +79,17 @@ const FILE_LIMITS: NumberRanges<Partial<FilesLimits>> = {
   minPartBytes: { default: DEFAULT_LIMITS.minPartBytes, min: 1, max: KIB * KIB * KIB },
 };
 
-const DOMAIN_OPTION_NAMES = ["dataDir", "fileLimits", "eventLimits", "chatLimits", "dataLimits", "metricLimits"];
-const OPTION_NAMES = [...SERVER_OPTION_NAMES, ...DOMAIN_OPTION_NAMES];
+const OPTION_NAMES = [
+  ...SERVER_OPTION_NAMES,
+  "dataDir",
+  "fileLimits",
+  "eventLimits",
+  "chatLimits",
+  "dataLimits",
+  "metricLimits",
+  "batchLimits",
+  "processors",
+];
 
 /** Optional features of the contract that this server has. */
 const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
@@ -81,12 +103,14 @@ const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
  */
 export async function createStreamingServer(options: StreamingServerOptions = {}): Promise<RunningServer> {
   checkNames("option", options, OPTION_NAMES);
-  const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, metricLimits, services = [], ...rest } = options;
+  const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, services = [], ...others } = options;
+  const { metricLimits, batchLimits, processors = {}, ...rest } = others;
   const ofFiles = resolveNumbers("fileLimits", fileLimits, FILE_LIMITS);
   const ofEvents = resolveEventsLimits("eventLimits", eventLimits);
   const ofChat = resolveChatLimits("chatLimits", chatLimits);
   const ofData = resolveDataLimits("dataLimits", dataLimits);
   const ofMetrics = resolveMetricsLimits("metricLimits", metricLimits);
+  const ofBatches = resolveBatchLimits("batchLimits", batchLimits);
   await using stack = new AsyncDisposableStack();
   const stores = stack.use(await openStores(dataDir, { maxMetricSeries: ofMetrics.maxMetricSeries }));
   const shared = sharedOptions(stores, rest);
@@ -97,7 +121,10 @@ export async function createStreamingServer(options: StreamingServerOptions = {}
   const chat = stack.use(await openChat({ ...shared, eventLog, feed, limits: ofChat, allowAnonymous }));
   const data = stack.use(await openData({ ...shared, items: stores.items, limits: ofData }));
   const metrics = stack.use(openMetrics({ ...shared, metrics: stores.metrics, limits: ofMetrics }));
-  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data, metrics }, rest);
+  const batch = stack.use(
+    await openBatches({ ...shared, items: stores.items, data, events, processors, limits: ofBatches }),
+  );
+  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data, metrics, batch }, rest);
   const opened = stack.move();
   try {
     const onClosed = (): Promise<void> => opened.disposeAsync();
@@ -122,11 +149,12 @@ interface Domains {
   readonly chat: ChatDeps;
   readonly data: DataDeps;
   readonly metrics: MetricsDeps;
+  readonly batch: BatchDeps;
 }
 
 /** The domains that are not built yet answer UNIMPLEMENTED. */
 function builtInServices(clusterId: string, domains: Domains, options: ServerOptions): readonly BoundService[] {
-  const { files, events, chat, data, metrics } = domains;
+  const { files, events, chat, data, metrics, batch } = domains;
   return [
     partialService(StreamingServiceDefinition, {
       ...fileStreams(files),
@@ -134,6 +162,7 @@ function builtInServices(clusterId: string, domains: Domains, options: ServerOpt
       ...chatStreams(chat),
       ...dataStreams(data),
       ...metricStreams(metrics),
+      ...batchStreams(batch),
     }),
     service(StreamServiceDefinition, { ...chatStreams(chat), ...itemStreams(data) }),
     service(FileServiceDefinition, filesService(files)),
@@ -141,6 +170,7 @@ function builtInServices(clusterId: string, domains: Domains, options: ServerOpt
     service(ChatServiceDefinition, chatService(chat)),
     service(DatasetServiceDefinition, dataService(data)),
     service(MetricServiceDefinition, metricsService(metrics)),
+    service(BatchServiceDefinition, batchService(batch)),
     infoService({ clusterId, features: FEATURES, limits: limitsInForce(domains, options), clock: files.clock }),
   ];
 }

@@ -1,4 +1,5 @@
 export * from "#gen/streaming/v1/batch.js";
+export * from "#gen/streaming/v1/batch_service.js";
 export * from "#gen/streaming/v1/chat.js";
 export * from "#gen/streaming/v1/chat_service.js";
 export * from "#gen/streaming/v1/common.js";

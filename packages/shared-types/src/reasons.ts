@@ -64,6 +64,7 @@ export const REASONS: Readonly<Record<Reason, ReasonRule>> = {
   SNAPSHOT_EXPIRED: { code: StatusCode.FAILED_PRECONDITION, retryable: false, metadata: ["snapshot_id"] },
   DRAINING: { code: StatusCode.UNAVAILABLE, retryable: true, metadata: ["resume_token"] },
   BACKEND_UNAVAILABLE: { code: StatusCode.UNAVAILABLE, retryable: true, metadata: [] },
+  FEATURE_DISABLED: { code: StatusCode.FAILED_PRECONDITION, retryable: false, metadata: [] },
   STREAM_IDLE: { code: StatusCode.DEADLINE_EXCEEDED, retryable: true, metadata: ["idle_timeout_ms"] },
   STREAM_STALLED: { code: StatusCode.ABORTED, retryable: true, metadata: ["stall_timeout_ms", "resume_token"] },
   INTERNAL: { code: StatusCode.INTERNAL, retryable: false, metadata: ["error_id"] },

@@ -115,7 +115,10 @@ export const ErrorReason = {
    * consumer policy allows. metadata: resume_token.
    */
   SLOW_CONSUMER: 43,
-  /** CONSUMER_REPLACED - ABORTED. Another stream attached to the subscription with this consumer_id. */
+  /**
+   * CONSUMER_REPLACED - ABORTED. Another stream attached to the subscription with this consumer_id,
+   * or continues the batch with this batch_id.
+   */
   CONSUMER_REPLACED: 45,
   /** SNAPSHOT_EXPIRED - FAILED_PRECONDITION. The read snapshot has expired. metadata: snapshot_id. */
   SNAPSHOT_EXPIRED: 44,
@@ -126,6 +129,8 @@ export const ErrorReason = {
   DRAINING: 60,
   /** BACKEND_UNAVAILABLE - UNAVAILABLE with RetryInfo. A backing engine cannot be reached. */
   BACKEND_UNAVAILABLE: 61,
+  /** FEATURE_DISABLED - FAILED_PRECONDITION. This deployment does not have the feature. */
+  FEATURE_DISABLED: 62,
   /**
    * STREAM_IDLE - DEADLINE_EXCEEDED. The client sent nothing for longer than the server waits
    * for the next message of a stream. metadata: idle_timeout_ms.
@@ -178,6 +183,7 @@ export namespace ErrorReason {
   export type SNAPSHOT_EXPIRED = typeof ErrorReason.SNAPSHOT_EXPIRED;
   export type DRAINING = typeof ErrorReason.DRAINING;
   export type BACKEND_UNAVAILABLE = typeof ErrorReason.BACKEND_UNAVAILABLE;
+  export type FEATURE_DISABLED = typeof ErrorReason.FEATURE_DISABLED;
   export type STREAM_IDLE = typeof ErrorReason.STREAM_IDLE;
   export type STREAM_STALLED = typeof ErrorReason.STREAM_STALLED;
   export type INTERNAL = typeof ErrorReason.INTERNAL;
@@ -276,6 +282,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 61:
     case "ERROR_REASON_BACKEND_UNAVAILABLE":
       return ErrorReason.BACKEND_UNAVAILABLE;
+    case 62:
+    case "ERROR_REASON_FEATURE_DISABLED":
+      return ErrorReason.FEATURE_DISABLED;
     case 63:
     case "ERROR_REASON_STREAM_IDLE":
       return ErrorReason.STREAM_IDLE;
@@ -354,6 +363,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_DRAINING";
     case ErrorReason.BACKEND_UNAVAILABLE:
       return "ERROR_REASON_BACKEND_UNAVAILABLE";
+    case ErrorReason.FEATURE_DISABLED:
+      return "ERROR_REASON_FEATURE_DISABLED";
     case ErrorReason.STREAM_IDLE:
       return "ERROR_REASON_STREAM_IDLE";
     case ErrorReason.STREAM_STALLED:

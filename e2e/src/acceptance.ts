@@ -2,13 +2,14 @@
  * The long checks, each printed as JSON lines: `node e2e/dist/acceptance.js NAME [ROUNDS]`. `MILLRACE_SEED` repeats
  * a run.
  */
+import { DATA_CHECKS } from "./acceptance/data-checks.js";
 import { EVENT_CHECKS } from "./acceptance/event-checks.js";
 import { FILE_CHECKS } from "./acceptance/file-checks.js";
 
 /** Prints what it finds and says whether all is as it must be. `rounds` is for those that have some. */
 type Check = (rounds?: number) => Promise<boolean>;
 
-const CHECKS: Readonly<Record<string, Check>> = { ...FILE_CHECKS, ...EVENT_CHECKS };
+const CHECKS: Readonly<Record<string, Check>> = { ...FILE_CHECKS, ...EVENT_CHECKS, ...DATA_CHECKS };
 
 const [, , name = "", rounds] = process.argv;
 const check = CHECKS[name];

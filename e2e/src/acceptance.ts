@@ -3,6 +3,7 @@
  * a run.
  */
 import { BATCH_CHECKS } from "./acceptance/batch-checks.js";
+import { DATA_CHECKS } from "./acceptance/data-checks.js";
 import { EVENT_CHECKS } from "./acceptance/event-checks.js";
 import { FILE_CHECKS } from "./acceptance/file-checks.js";
 import { METRIC_CHECKS } from "./acceptance/metric-checks.js";
@@ -13,6 +14,7 @@ type Check = (rounds?: number) => Promise<boolean>;
 const CHECKS: Readonly<Record<string, Check>> = {
   ...FILE_CHECKS,
   ...EVENT_CHECKS,
+  ...DATA_CHECKS,
   ...METRIC_CHECKS,
   ...BATCH_CHECKS,
 };

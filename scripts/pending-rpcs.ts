@@ -6,5 +6,4 @@ export const PENDING: ReadonlySet<string> = new Set([
   "StreamingService.BatchProcess",
   "StreamingService.CollectMetrics",
   "StreamingService.InteractiveQuery",
-  "StreamingService.SyncData",
 ]);

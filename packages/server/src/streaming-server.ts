@@ -8,6 +8,7 @@ import {
   type Limits,
   StreamingServiceDefinition,
   StreamServiceDefinition,
+  SyncServiceDefinition,
 } from "@millrace/shared-types";
 
 import type { ChatDeps, ChatLimits } from "./chat/chat-deps.js";
@@ -32,6 +33,10 @@ import { createServer, type RunningServer } from "./rpc/create-server.js";
 import { silentLogger } from "./rpc/logger.js";
 import { checkNames, type NumberRanges, resolveNumbers } from "./rpc/number-options.js";
 import { SERVER_OPTION_NAMES, type ServerOptions } from "./rpc/server-options.js";
+import type { MergeFunction } from "./sync/merge-function.js";
+import { openSync } from "./sync/open-sync.js";
+import type { SyncDeps } from "./sync/sync-deps.js";
+import { syncService, syncStreams } from "./sync/sync-service.js";
 
 export interface StreamingServerOptions extends Omit<ServerOptions, "onClosed"> {
   /**
@@ -47,6 +52,8 @@ export interface StreamingServerOptions extends Omit<ServerOptions, "onClosed"> 
   readonly chatLimits?: Partial<ChatLimits>;
   /** What items may be, and how long listings can go on. Default: items of 1 MiB, snapshots of an hour. */
   readonly dataLimits?: Partial<DataLimits>;
+  /** Merge concurrent changes in the synchronized collections of these names, whose policy is MERGE_FUNCTION. */
+  readonly mergeFunctions?: Readonly<Record<string, MergeFunction>>;
 }
 
 const KIB = 1024;
@@ -59,7 +66,7 @@ const FILE_LIMITS: NumberRanges<Partial<FilesLimits>> = {
   minPartBytes: { default: DEFAULT_LIMITS.minPartBytes, min: 1, max: KIB * KIB * KIB },
 };
 
-const OPTION_NAMES = [...SERVER_OPTION_NAMES, "dataDir", "fileLimits", "eventLimits", "chatLimits", "dataLimits"];
+const OPTION_NAMES = [...SERVER_OPTION_NAMES, "dataDir", "fileLimits", "eventLimits", "chatLimits", "dataLimits", "mergeFunctions"];
 
 /** Optional features of the contract that this server has. */
 const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
@@ -73,7 +80,7 @@ const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
  */
 export async function createStreamingServer(options: StreamingServerOptions = {}): Promise<RunningServer> {
   checkNames("option", options, OPTION_NAMES);
-  const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, services = [], ...rest } = options;
+  const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, mergeFunctions, services = [], ...rest } = options;
   const ofFiles = resolveNumbers("fileLimits", fileLimits, FILE_LIMITS);
   const ofEvents = resolveEventsLimits("eventLimits", eventLimits);
   const ofChat = resolveChatLimits("chatLimits", chatLimits);
@@ -86,8 +93,11 @@ export async function createStreamingServer(options: StreamingServerOptions = {}
   const { log: eventLog, feed } = events;
   const allowAnonymous = rest.authenticate === undefined;
   const chat = stack.use(await openChat({ ...shared, eventLog, feed, limits: ofChat, allowAnonymous }));
-  const data = stack.use(await openData({ ...shared, items: stores.items, limits: ofData }));
-  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data }, rest);
+  const { items } = stores;
+  const sync = await openSync({ ...shared, items, ...(mergeFunctions && { mergeFunctions }) });
+  const { collections } = sync;
+  const data = stack.use(await openData({ ...shared, items, limits: ofData, keptElsewhere: collections }));
+  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data, sync }, rest);
   const opened = stack.move();
   try {
     const onClosed = (): Promise<void> => opened.disposeAsync();
@@ -111,23 +121,26 @@ interface Domains {
   readonly events: SubscriptionsDeps;
   readonly chat: ChatDeps;
   readonly data: DataDeps;
+  readonly sync: SyncDeps;
 }
 
 /** The domains that are not built yet answer UNIMPLEMENTED. */
 function builtInServices(clusterId: string, domains: Domains, options: ServerOptions): readonly BoundService[] {
-  const { files, events, chat, data } = domains;
+  const { files, events, chat, data, sync } = domains;
   return [
     partialService(StreamingServiceDefinition, {
       ...fileStreams(files),
       ...eventStreams(events),
       ...chatStreams(chat),
       ...dataStreams(data),
+      ...syncStreams(sync),
     }),
     service(StreamServiceDefinition, { ...chatStreams(chat), ...itemStreams(data) }),
     service(FileServiceDefinition, filesService(files)),
     service(EventServiceDefinition, eventsService(events)),
     service(ChatServiceDefinition, chatService(chat)),
     service(DatasetServiceDefinition, dataService(data)),
+    service(SyncServiceDefinition, syncService(sync)),
     infoService({ clusterId, features: FEATURES, limits: limitsInForce(domains, options), clock: files.clock }),
   ];
 }

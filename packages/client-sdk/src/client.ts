@@ -7,6 +7,7 @@ import {
   InfoServiceDefinition,
   StreamingServiceDefinition,
   StreamServiceDefinition,
+  SyncServiceDefinition,
 } from "@millrace/shared-types";
 
 import { type ChatApi, createChatApi } from "./chat/chat-api.js";
@@ -24,6 +25,7 @@ import type { Rpc } from "./rpc/rpc.js";
 import type { ClientStatus } from "./rpc/status-feed.js";
 import type { ConnectionState } from "./rpc/transport.js";
 import { type TypedMethods, typedMethods } from "./rpc/typed-methods.js";
+import { createSyncApi, type SyncApi } from "./sync/sync-api.js";
 
 /** The published services as they are on the wire: nothing is resumed. */
 export interface RawServices {
@@ -33,6 +35,7 @@ export interface RawServices {
   readonly eventService: TypedMethods<typeof EventServiceDefinition>;
   readonly chatService: TypedMethods<typeof ChatServiceDefinition>;
   readonly datasetService: TypedMethods<typeof DatasetServiceDefinition>;
+  readonly syncService: TypedMethods<typeof SyncServiceDefinition>;
   readonly infoService: TypedMethods<typeof InfoServiceDefinition>;
   readonly health: TypedMethods<typeof HealthDefinition>;
 }
@@ -43,6 +46,7 @@ export interface StreamingClient extends AsyncDisposable {
   readonly events: EventsApi;
   readonly chat: ChatApi;
   readonly data: DataApi;
+  readonly sync: SyncApi;
   readonly raw: RawServices;
   /** The four kinds of call, for services of your own: see `createTypedClient`. */
   readonly rpc: Rpc;
@@ -114,6 +118,7 @@ function clientOver(connection: Connection, defaults: CallOptions): StreamingCli
     events: createEventsApi(deps),
     chat: createChatApi(deps),
     data: createDataApi(deps),
+    sync: createSyncApi(deps),
     raw: rawServices(rpc),
     rpc,
     info: (options) => getServerInfo(rpc, options),
@@ -152,6 +157,7 @@ function rawServices(rpc: Rpc): RawServices {
     eventService: typedMethods(EventServiceDefinition, rpc),
     chatService: typedMethods(ChatServiceDefinition, rpc),
     datasetService: typedMethods(DatasetServiceDefinition, rpc),
+    syncService: typedMethods(SyncServiceDefinition, rpc),
     infoService: typedMethods(InfoServiceDefinition, rpc),
     health: typedMethods(HealthDefinition, rpc),
   };

@@ -142,7 +142,8 @@ export class CollectionFeed {
   }
 
   #isOwn({ versions }: StoredDocument): boolean {
-    const [{ replicaId, replicaSequence }, ...others] = versions;
+    const [{ replicaId, replicaSequence, isDerived }, ...others] = versions;
+    if (isDerived === true) return false; // it does not have this content
     return others.length === 0 && replicaId === this.#own.replicaId && replicaSequence > this.#own.after;
   }
 

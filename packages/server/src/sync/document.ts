@@ -11,6 +11,8 @@ export interface DocumentVersion {
   readonly userId: string;
   readonly contentType: string;
   readonly content: Uint8Array;
+  /** The content is not what its writer sent, but was made of that. */
+  readonly isDerived?: boolean;
 }
 
 /** Where fields are merged: what is known of them. */
@@ -41,6 +43,7 @@ interface Head {
     readonly user: string;
     readonly type: string;
     readonly bytes: number;
+    readonly derived?: true;
   }[];
   readonly fields?: readonly (readonly [name: string, time: PackedTime])[];
   readonly floor?: PackedTime | undefined;
@@ -70,16 +73,10 @@ export function siblingsOf(versions: readonly [DocumentVersion, ...DocumentVersi
 export function readDocument({ head, data, deleted }: Pick<Row, "head" | "data" | "deleted">): StoredDocument {
   const { versions, fields, floor, deletedAtFloor = false } = JSON.parse(Buffer.from(head).toString()) as Head;
   let at = 0;
-  const read = versions.map(({ time, replica, sequence, user, type, bytes }): DocumentVersion => {
+  const read = versions.map(({ time, replica, sequence, user, type, bytes, derived }): DocumentVersion => {
     const content = data.subarray(at, (at += bytes));
-    return {
-      time: unpacked(time),
-      replicaId: replica,
-      replicaSequence: sequence,
-      userId: user,
-      contentType: type,
-      content,
-    };
+    const writer = { replicaId: replica, replicaSequence: sequence, userId: user };
+    return { time: unpacked(time), ...writer, contentType: type, content, ...(derived && { isDerived: derived }) };
   }) as [DocumentVersion, ...DocumentVersion[]];
   if (fields === undefined) return { versions: read, deleted };
   const times = new Map(fields.map(([name, time]) => [name, unpacked(time)]));
@@ -110,13 +107,14 @@ export function documentMutations(
 
 function headOf({ versions, fields }: StoredDocument): Uint8Array {
   const head: Head = {
-    versions: versions.map(({ time, replicaId, replicaSequence, userId, contentType, content }) => ({
+    versions: versions.map(({ time, replicaId, replicaSequence, userId, contentType, content, isDerived }) => ({
       time: packed(time),
       replica: replicaId,
       sequence: replicaSequence,
       user: userId,
       type: contentType,
       bytes: content.byteLength,
+      ...(isDerived === true && { derived: true }),
     })),
     ...(fields && {
       fields: [...fields.times].map(([name, time]) => [name, packed(time)] as const),
@@ -141,7 +139,8 @@ export function toChange(collection: string, docId: string, document: StoredDocu
   };
 }
 
-function changeOf(collection: string, docId: string, version: DocumentVersion, sequence: number): SyncChange {
+function changeOf(collection: string, docId: string, stored: DocumentVersion, sequence: number): SyncChange {
+  const { isDerived: _, ...version } = stored;
   return { ...NO_CHANGE, collection, docId, operation: ChangeOperation.UPSERT, ...version, sequence };
 }
 

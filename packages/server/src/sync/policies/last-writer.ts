@@ -37,5 +37,6 @@ export function changed(current: StoredDocument | undefined, change: PushedChang
 
 function patched(target: DocumentVersion | undefined, patch: DocumentVersion): DocumentVersion {
   const value = mergePatch(target && parseJson(target.content), parseJson(patch.content));
-  return { ...patch, content: writeJson(value), contentType: target?.contentType ?? (patch.contentType || JSON_TYPE) };
+  const contentType = target?.contentType ?? (patch.contentType || JSON_TYPE);
+  return { ...patch, content: writeJson(value), contentType, isDerived: true };
 }

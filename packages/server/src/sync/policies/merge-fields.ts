@@ -94,7 +94,8 @@ function prune({ entries }: Fields, horizonMs: number): void {
   checkLimit("content", "max_document_fields", MAX_DOCUMENT_FIELDS, entries.size);
 }
 
-function toDocument({ entries, floor, deletedAtFloor }: Fields, version: DocumentVersion): StoredDocument {
+function toDocument({ entries, floor, deletedAtFloor }: Fields, made: DocumentVersion): StoredDocument {
+  const version = { ...made, isDerived: true };
   const values = [...entries].flatMap(([name, { value }]) => (value === undefined ? [] : [[name, value] as const]));
   const times = new Map([...entries].map(([name, { time }]) => [name, time]));
   const known = { times, floor, deletedAtFloor };

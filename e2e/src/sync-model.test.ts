@@ -1,0 +1,9 @@
+import { expect, it } from "@jest/globals";
+
+import { runSeed } from "./support/run-seed.js";
+import { playHistories } from "./sync-model.js";
+
+it("replicas converge, lose nothing that was acknowledged and bring nothing back, whatever happens to them", async () => {
+  const report = await playHistories({ histories: 300, onDiskEvery: 60, seed: runSeed() | 0 });
+  expect(report.histories).toBe(300);
+}, 120_000);

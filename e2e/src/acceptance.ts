@@ -4,11 +4,12 @@
  */
 import { EVENT_CHECKS } from "./acceptance/event-checks.js";
 import { FILE_CHECKS } from "./acceptance/file-checks.js";
+import { SYNC_CHECKS } from "./acceptance/sync-checks.js";
 
 /** Prints what it finds and says whether all is as it must be. `rounds` is for those that have some. */
 type Check = (rounds?: number) => Promise<boolean>;
 
-const CHECKS: Readonly<Record<string, Check>> = { ...FILE_CHECKS, ...EVENT_CHECKS };
+const CHECKS: Readonly<Record<string, Check>> = { ...FILE_CHECKS, ...EVENT_CHECKS, ...SYNC_CHECKS };
 
 const [, , name = "", rounds] = process.argv;
 const check = CHECKS[name];

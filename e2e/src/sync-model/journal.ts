@@ -23,6 +23,14 @@ export class Journal {
     return [...this.#entries.values()];
   }
 
+  /** The newest change of a document that a replica was told is refused. */
+  refusedOf(replicaId: string, docId: string): SyncChange | undefined {
+    const refused = this.entries.filter(
+      (entry) => entry.replicaId === replicaId && entry.change.docId === docId && isRefused(entry.outcome),
+    );
+    return refused.toSorted((a, b) => a.change.replicaSequence - b.change.replicaSequence).at(-1)?.change;
+  }
+
   /** Of one document, those that were not refused. */
   acceptedOf(docId: string): readonly JournalEntry[] {
     return this.entries.filter(({ change, outcome }) => change.docId === docId && !isRefused(outcome));

@@ -55,6 +55,18 @@ export class ModelReplica {
     return versionsOf({ content: document.data, siblings: siblings as never });
   }
 
+  get replicaId(): string {
+    return this.#replica.replicaId;
+  }
+
+  /** What was wanted of a document and refused; "" is its deletion. */
+  refusedOf(id: string): string | undefined {
+    for (const conflict of this.#replica.collection(this.#collection).conflicts()) {
+      if (conflict.id === id) return conflict.mine?.text() ?? "";
+    }
+    return undefined;
+  }
+
   async goOffline(): Promise<void> {
     this.#isOnline = false;
     await this.#transport.stop();

@@ -21,24 +21,28 @@ function lastWriterWon(docId: string, current: SyncChange | undefined, journal: 
   return differences(docId, wanted, current && textOf(current));
 }
 
+/** A document that was deleted lives again with its first field. */
 function lastWriterWonEachField(docId: string, current: SyncChange | undefined, journal: Journal): readonly string[] {
-  let fields: Map<string, unknown> | undefined;
-  for (const { change } of byTime(journal.acceptedOf(docId))) {
-    if (change.operation === ChangeOperation.DELETE) fields = undefined;
-    else if (change.operation === ChangeOperation.UPSERT) fields = new Map(Object.entries(jsonOf(change)));
-    else fields = patched(fields, jsonOf(change));
+  const accepted = byTime(journal.acceptedOf(docId));
+  let fields = new Map<string, unknown>();
+  let isDeleted = accepted.length === 0;
+  for (const { change } of accepted) {
+    const isPatch = change.operation === ChangeOperation.PATCH;
+    if (!isPatch) isDeleted = change.operation === ChangeOperation.DELETE;
+    fields = patched(isPatch ? fields : new Map(), change.content.byteLength === 0 ? {} : jsonOf(change));
   }
+  const wanted = isDeleted && fields.size === 0 ? undefined : canonical(fields);
   const told = current && canonical(new Map(Object.entries(jsonOf(current))));
-  return differences(docId, fields && canonical(fields), told);
+  return differences(docId, wanted, told);
 }
 
-function patched(before: ReadonlyMap<string, unknown> | undefined, patch: object): Map<string, unknown> | undefined {
+function patched(before: ReadonlyMap<string, unknown>, patch: object): Map<string, unknown> {
   const after = new Map(before);
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) after.delete(name);
     else after.set(name, value);
   }
-  return before === undefined && after.size === 0 ? undefined : after;
+  return after;
 }
 
 /** Of two changes of one version, one at most was accepted; the document is the one that nobody changed. */

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 
 import type { CallContext, MergeConflict, Merged } from "@millrace/server";
 import { startSyncHandlers, type SyncHandlers, type SyncStores } from "@millrace/server/testing";
-import { ConflictPolicy, CreateCollectionRequest, durationOfMs, ServiceError, type SyncChange } from "@millrace/shared-types";
+import { ConflictPolicy, CreateCollectionRequest, durationOfMs, ServiceError, type SyncChange, SyncOutcome } from "@millrace/shared-types";
 
 import { DOCUMENTS, type History, SHORT_RETENTION_MS, type Step } from "./history.js";
 import { Journal } from "./journal.js";
@@ -108,7 +108,9 @@ class Game {
     for (let round = 0; round < 2; round += 1) {
       await Promise.all(this.#replicas.map((replica) => replica.sync()));
     }
-    const problems: string[] = [];
+    const problems = this.#journal.entries.flatMap(({ change, outcome }) =>
+      outcome === SyncOutcome.REJECTED ? [`a change of ${change.docId} was rejected`] : [],
+    );
     for (const id of DOCUMENTS) problems.push(...(await this.#problemsOf(id)));
     return problems;
   }
@@ -128,7 +130,12 @@ class Game {
     // Who forgets deletions cannot compare with them: only what comes back counts then.
     const judge = forgets && policy !== "merge-function" ? nothingIsResurrected : ORACLES[policy];
     const isJudged = !forgets || policy === "last-writer-wins" || policy === "merge-function";
-    return [...different, ...(isJudged ? judge(id, current, this.#journal) : [])];
+    const untold = this.#replicas.flatMap((replica, index) => {
+      const refused = this.#journal.refusedOf(replica.replicaId, id);
+      const isTold = refused === undefined || replica.refusedOf(id) === Buffer.from(refused.content).toString();
+      return isTold ? [] : [`replica ${String(index)} was not told that its change of ${id} was refused`];
+    });
+    return [...different, ...untold, ...(isJudged ? judge(id, current, this.#journal) : [])];
   }
 
   async #start(): Promise<void> {

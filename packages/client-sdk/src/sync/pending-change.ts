@@ -41,12 +41,7 @@ export function pendingKey(sequence: number): string {
 
 /** A change as it is pushed into a collection of this policy. */
 export function toSyncChange(change: PendingChange, policy: ConflictPolicy | undefined): SyncChange {
-  const { sequence, collection, id, isDeletion, time, base, context, contentType, content, patch } = change;
-  const isPatch =
-    policy === ConflictPolicy.FIELD_LAST_WRITER_WINS && patch !== undefined && Object.keys(patch).length > 0;
-  const whole = { operation: ChangeOperation.UPSERT, content, contentType };
-  const fields = { operation: ChangeOperation.PATCH, content: Buffer.from(JSON.stringify(patch)), contentType };
-  const what = isDeletion ? { operation: ChangeOperation.DELETE } : isPatch ? fields : whole;
+  const { sequence, collection, id, time, base, context } = change;
   return SyncChange.fromPartial({
     collection,
     docId: id,
@@ -54,8 +49,21 @@ export function toSyncChange(change: PendingChange, policy: ConflictPolicy | und
     time,
     ...(base && { base }),
     ...(context.length > 0 && { context: { clocks: new Map(context) } }),
-    ...what,
+    ...operationOf(change, policy),
   });
+}
+
+/** Where fields are merged, only those travel that have changed. */
+function operationOf(
+  { isDeletion, patch, content, contentType }: PendingChange,
+  policy: ConflictPolicy | undefined,
+): Partial<Pick<SyncChange, "operation" | "content" | "contentType">> {
+  if (isDeletion) return { operation: ChangeOperation.DELETE };
+  const mergesFields = policy === ConflictPolicy.FIELD_LAST_WRITER_WINS;
+  if (!mergesFields || patch === undefined || Object.keys(patch).length === 0) {
+    return { operation: ChangeOperation.UPSERT, content, contentType };
+  }
+  return { operation: ChangeOperation.PATCH, content: Buffer.from(JSON.stringify(patch)), contentType };
 }
 
 /** What has to change in a JSON object to make it another one; `undefined` if one of them is none. */

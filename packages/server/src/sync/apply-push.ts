@@ -34,8 +34,15 @@ const MAX_CURRENT_BYTES = 2 * 1024 * 1024;
 /** What a push did. */
 export interface AppliedPush {
   readonly result: SyncPushResult;
-  /** Documents of which the replica may lack a version that it wrote itself: it did not hear what became of it. */
-  readonly unheard: readonly { readonly documents: string; readonly version: number }[];
+  readonly unheard: UnheardChanges;
+}
+
+/** Changes that had been handled before: the replica did not hear what became of them. */
+export interface UnheardChanges {
+  /** The greatest of their sequences; 0: there are none. */
+  readonly sequence: number;
+  /** Versions that the replica may lack although it wrote them. */
+  readonly documents: readonly { readonly collection: CollectionRecord; readonly version: number }[];
 }
 
 /** What became of one change, before it is committed. */
@@ -203,7 +210,8 @@ class PushAttempt {
       };
     });
     const { pushId } = this.#push;
-    return { result: { pushId, results, lastReplicaSequence: lastSequence }, unheard: this.#unheard(handled) };
+    const result = { pushId, results, lastReplicaSequence: lastSequence };
+    return { result, unheard: this.#unheard(handled) };
   }
 
   #current(each: Handled, versions: readonly number[]): SyncChange | undefined {
@@ -220,13 +228,13 @@ class PushAttempt {
     return about && versions[this.#staged.mutationIndexOf(about.collection, about.docId)];
   }
 
-  #unheard(handled: readonly Handled[]): AppliedPush["unheard"] {
-    return handled.flatMap(({ outcome, about }) => {
-      if (outcome !== SyncOutcome.DUPLICATE || about === undefined) return [];
-      const { collection, docId } = about;
-      const version = this.#staged.versionOf(collection, docId);
-      return version === 0 ? [] : [{ documents: collection.documents, version }];
+  #unheard(handled: readonly Handled[]): UnheardChanges {
+    const repeated = handled.filter(({ outcome }) => outcome === SyncOutcome.DUPLICATE);
+    const documents = repeated.flatMap(({ about }) => {
+      const version = about === undefined ? 0 : this.#staged.versionOf(about.collection, about.docId);
+      return about === undefined || version === 0 ? [] : [{ collection: about.collection, version }];
     });
+    return { sequence: Math.max(0, ...repeated.map(({ sequence }) => sequence)), documents };
   }
 }
 

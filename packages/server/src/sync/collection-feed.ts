@@ -22,8 +22,8 @@ const NO_CHANGE: SyncChange = SyncChange.fromPartial({});
 /** Changes that the replica made itself in this session. */
 export interface OwnChanges {
   readonly replicaId: string;
-  /** Those with a greater sequence: it hears what became of them. */
-  readonly after: number;
+  /** Those with a greater sequence: it hears what became of them. Grows when it turns out that it did not. */
+  after: number;
 }
 
 /** The next changes of a collection. */

@@ -11,7 +11,7 @@ export interface DocumentVersion {
   readonly userId: string;
   readonly contentType: string;
   readonly content: Uint8Array;
-  /** The content is not what its writer sent, but was made of that. */
+  /** The document is not what its writer left: it was made of that. */
   readonly isDerived?: boolean;
 }
 

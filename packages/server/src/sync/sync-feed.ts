@@ -1,6 +1,7 @@
 import type { ServiceError, SyncCheckpoint, SyncCollection, SyncResponse } from "@millrace/shared-types";
 import { timestampOfMs } from "@millrace/shared-types";
 
+import type { UnheardChanges } from "./apply-push.js";
 import type { CollectionRecord } from "./collections.js";
 import { CollectionFeed, type OwnChanges } from "./collection-feed.js";
 import { InFlight } from "./in-flight.js";
@@ -67,9 +68,15 @@ export class SyncFeed {
     this.touch();
   }
 
-  rewindBefore(documents: string, version: number): void {
-    for (const feed of this.#feeds.values()) {
-      if (feed.collection.documents === documents) feed.rewindBefore(version);
+  /**
+   * Sends what the replica wrote itself, like the changes of others: it does not know what became of it.
+   *
+   * @param unheard versions that it may lack, and the greatest sequence among its changes there
+   */
+  sendOwn({ documents, sequence }: UnheardChanges): void {
+    this.#own.after = Math.max(this.#own.after, sequence);
+    for (const { collection, version } of documents) {
+      for (const feed of this.#feeds.values()) if (feed.collection === collection) feed.rewindBefore(version);
     }
   }
 

@@ -28,7 +28,8 @@ export function keepSiblings(current: StoredDocument | undefined, change: Pushed
 }
 
 function deletion(others: readonly DocumentVersion[], version: DocumentVersion): Resolution {
-  const [first, ...rest] = others;
+  // A writer whose version is left alone does not have the document like that.
+  const [first, ...rest] = others.map((other) => ({ ...other, isDerived: true }));
   if (first === undefined) return { outcome: SyncOutcome.APPLIED, document: deletionOf(version) };
   return { outcome: SyncOutcome.MERGED, document: siblingsOf([first, ...rest]) };
 }

@@ -11,7 +11,7 @@ import {
 export interface JournalEntry {
   readonly replicaId: string;
   readonly change: SyncChange;
-  /** `undefined`: the answer was lost. Of a change that came again, the first answer. */
+  /** `undefined`: the answer was lost. */
   readonly outcome: SyncOutcome | undefined;
 }
 
@@ -64,11 +64,13 @@ export class Journal {
   }
 
   #answered(replicaId: string, { results }: SyncPushResult): void {
-    for (const { replicaSequence, outcome } of results) {
+    for (const { replicaSequence, outcome, status } of results) {
       const key = keyOf(replicaId, replicaSequence);
       const entry = this.#entries.get(key);
-      if (entry === undefined || outcome === SyncOutcome.DUPLICATE) continue;
-      this.#entries.set(key, { ...entry, outcome });
+      // Of a change that comes again only a refusal is told again.
+      const isAgain = outcome === SyncOutcome.DUPLICATE;
+      if (entry === undefined || (isAgain && status === undefined)) continue;
+      this.#entries.set(key, { ...entry, outcome: isAgain ? SyncOutcome.CONFLICT : outcome });
     }
   }
 }

@@ -14,6 +14,7 @@ import { publishCommand } from "./commands/publish.js";
 import { rmCommand } from "./commands/rm.js";
 import { statCommand } from "./commands/stat.js";
 import { subscribeCommand } from "./commands/subscribe.js";
+import { syncCommand } from "./commands/sync.js";
 import { tailCommand } from "./commands/tail.js";
 import { uploadCommand } from "./commands/upload.js";
 import { watchCommand } from "./commands/watch.js";
@@ -47,6 +48,7 @@ const COMMANDS = [
   listCommand,
   importCommand,
   exportCommand,
+  syncCommand,
 ];
 
 /**
@@ -66,10 +68,11 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 function programOf(context: CommandContext): Command {
   const { terminal } = context;
   const program = new Command("millrace")
-    .description("Files, events, chat and datasets of a Millrace server.")
+    .description("Files, events, chat, datasets and synchronized documents of a Millrace server.")
     .version(CLI_VERSION);
   for (const command of COMMANDS) program.addCommand(command(context));
-  for (const command of [program, ...program.commands]) {
+  const below = program.commands.flatMap((command) => command.commands);
+  for (const command of [program, ...program.commands, ...below]) {
     command
       .exitOverride()
       .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) });

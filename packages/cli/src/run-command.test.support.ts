@@ -1,6 +1,6 @@
 import { Readable, type Writable } from "node:stream";
 
-import { type ChatApi, type DataApi, type EventsApi, type FilesApi, MemoryResumeStore } from "@millrace/client-sdk";
+import { type ChatApi, type DataApi, type EventsApi, type FilesApi, MemoryResumeStore, type SyncApi } from "@millrace/client-sdk";
 
 import { runCli } from "./run-cli.js";
 import { RecordingTerminal } from "./terminal.test.support.js";
@@ -11,6 +11,7 @@ export interface CommandSetup {
   readonly events?: Partial<EventsApi>;
   readonly chat?: Partial<ChatApi>;
   readonly data?: Partial<DataApi>;
+  readonly sync?: Partial<SyncApi>;
   /** Standard input. Default: empty. */
   readonly input?: Readable | string;
   readonly screen?: Writable;
@@ -32,8 +33,14 @@ export interface CommandRun {
 
 /** Runs a command with APIs that a test makes up. */
 export async function runCommand(args: readonly string[], setup: CommandSetup = {}): Promise<CommandRun> {
-  const { files, events, chat, data, input = "", screen, signal, refusal, terminal = new RecordingTerminal() } = setup;
-  const apis = { files, events, chat, data } as { files: FilesApi; events: EventsApi; chat: ChatApi; data: DataApi };
+  const { files, events, chat, data, sync, input = "", screen, signal, refusal, terminal = new RecordingTerminal() } = setup;
+  const apis = { files, events, chat, data, sync } as {
+    files: FilesApi;
+    events: EventsApi;
+    chat: ChatApi;
+    data: DataApi;
+    sync: SyncApi;
+  };
   const targets: string[] = [];
   let closed = 0;
   const code = await runCli(args, {
@@ -42,6 +49,10 @@ export async function runCommand(args: readonly string[], setup: CommandSetup = 
     screen,
     signal: signal ?? new AbortController().signal,
     resumeStore: new MemoryResumeStore(),
+    createClient(target) {
+      targets.push(target);
+      return { ...apis, [Symbol.asyncDispose]: async () => void closed++ };
+    },
     async openClient(target) {
       targets.push(target);
       if (refusal) throw refusal;

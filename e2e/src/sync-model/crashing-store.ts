@@ -1,6 +1,12 @@
 import { setImmediate } from "node:timers/promises";
 
-import { MemoryReplicaStore, type ReplicaRow, type ReplicaScan, type ReplicaStore, type ReplicaWrite } from "@millrace/client-sdk";
+import {
+  MemoryReplicaStore,
+  type ReplicaRow,
+  type ReplicaScan,
+  type ReplicaStore,
+  type ReplicaWrite,
+} from "@millrace/client-sdk";
 
 /** A disk of a machine that may lose its power: what was written is seen at once, and durable a little later. */
 export class CrashingStore implements ReplicaStore {

@@ -5,7 +5,7 @@ import { createInMemoryTransport, type InMemoryTransport } from "@millrace/clien
 import { SyncDataDefinition, type SyncHandlers } from "@millrace/server/testing";
 
 import { CrashingStore } from "./crashing-store.js";
-import { versionsOf } from "./play-history.js";
+import { versionsOf } from "./versions-of.js";
 
 type Serve = SyncHandlers["streams"]["syncData"];
 

@@ -1,5 +1,11 @@
 import type { SyncPolicy } from "@millrace/client-sdk";
-import { ChangeOperation, compareHybridTimes, isSameHybridTime, SyncOutcome, type SyncChange } from "@millrace/shared-types";
+import {
+  ChangeOperation,
+  compareHybridTimes,
+  isSameHybridTime,
+  SyncOutcome,
+  type SyncChange,
+} from "@millrace/shared-types";
 
 import { type Journal, type JournalEntry, timeOf } from "./journal.js";
 
@@ -85,9 +91,15 @@ function allItemsAreThere(docId: string, current: SyncChange | undefined, journa
 }
 
 /** No content that was deleted later is there. */
-export function nothingIsResurrected(docId: string, current: SyncChange | undefined, journal: Journal): readonly string[] {
+export function nothingIsResurrected(
+  docId: string,
+  current: SyncChange | undefined,
+  journal: Journal,
+): readonly string[] {
   if (current === undefined) return [];
-  const deletion = byTime(journal.acceptedOf(docId)).findLast(({ change }) => change.operation === ChangeOperation.DELETE);
+  const deletion = byTime(journal.acceptedOf(docId)).findLast(
+    ({ change }) => change.operation === ChangeOperation.DELETE,
+  );
   const writer = journal.acceptedOf(docId).find(({ change }) => textOf(change) === textOf(current));
   if (deletion === undefined || writer === undefined) return [];
   const isLater = compareHybridTimes(timeOf(writer), timeOf(deletion)) > 0;

@@ -2,13 +2,21 @@ import { setImmediate } from "node:timers/promises";
 
 import type { CallContext, MergeConflict, Merged } from "@millrace/server";
 import { startSyncHandlers, type SyncHandlers, type SyncStores } from "@millrace/server/testing";
-import { ConflictPolicy, CreateCollectionRequest, durationOfMs, ServiceError, type SyncChange, SyncOutcome } from "@millrace/shared-types";
+import {
+  ConflictPolicy,
+  CreateCollectionRequest,
+  durationOfMs,
+  ServiceError,
+  type SyncChange,
+  SyncOutcome,
+} from "@millrace/shared-types";
 
 import { DOCUMENTS, type History, SHORT_RETENTION_MS, type Step } from "./history.js";
 import { Journal } from "./journal.js";
 import type { ModelClock } from "./model-clock.js";
 import { ModelReplica } from "./model-replica.js";
 import { nothingIsResurrected, ORACLES } from "./oracles.js";
+import { versionsOf } from "./versions-of.js";
 
 export const COLLECTION = "things";
 
@@ -165,7 +173,7 @@ class Game {
       }
       case "field-last-writer-wins": {
         // Some fields change, some go, some stay.
-        const { x = undefined, y = undefined } = (known ?? {}) as { readonly x?: unknown; readonly y?: unknown };
+        const { x, y } = (known ?? {}) as { readonly x?: unknown; readonly y?: unknown };
         const choice = this.#values % 4;
         if (choice === 0) return { x: value, y };
         if (choice === 1) return { x, y: { deep: value } };
@@ -175,12 +183,6 @@ class Game {
         return { value };
     }
   }
-}
-
-/** A document's versions as a text that is equal for equal ones. */
-export function versionsOf({ content, siblings }: Pick<SyncChange, "content" | "siblings">): string {
-  const texts = [content, ...siblings.map((sibling) => sibling.content)].map((bytes) => Buffer.from(bytes).toString());
-  return texts.join(" | ");
 }
 
 function union({ current, incoming }: MergeConflict): Merged {

@@ -16,7 +16,8 @@ const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_60
 export function durationMs(text: string): number {
   const [, count, unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   const unitMs = UNITS_MS[unit];
-  if (count === undefined || unitMs === undefined) throw new InvalidArgumentError("It is not a time such as 12h or 30d.");
+  if (count === undefined || unitMs === undefined)
+    throw new InvalidArgumentError("It is not a time such as 12h or 30d.");
   return Number(count) * unitMs;
 }
 

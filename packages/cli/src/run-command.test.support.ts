@@ -1,6 +1,13 @@
 import { Readable, type Writable } from "node:stream";
 
-import { type ChatApi, type DataApi, type EventsApi, type FilesApi, MemoryResumeStore, type SyncApi } from "@millrace/client-sdk";
+import {
+  type ChatApi,
+  type DataApi,
+  type EventsApi,
+  type FilesApi,
+  MemoryResumeStore,
+  type SyncApi,
+} from "@millrace/client-sdk";
 
 import { runCli } from "./run-cli.js";
 import { RecordingTerminal } from "./terminal.test.support.js";
@@ -33,7 +40,18 @@ export interface CommandRun {
 
 /** Runs a command with APIs that a test makes up. */
 export async function runCommand(args: readonly string[], setup: CommandSetup = {}): Promise<CommandRun> {
-  const { files, events, chat, data, sync, input = "", screen, signal, refusal, terminal = new RecordingTerminal() } = setup;
+  const {
+    files,
+    events,
+    chat,
+    data,
+    sync,
+    input = "",
+    screen,
+    signal,
+    refusal,
+    terminal = new RecordingTerminal(),
+  } = setup;
   const apis = { files, events, chat, data, sync } as {
     files: FilesApi;
     events: EventsApi;

@@ -42,7 +42,7 @@ export async function useReplica(
     } catch (error) {
       if (signal.aborted || !offline.signal.aborted || replica.status.state === "failed") throw error;
       const { pendingChanges } = replica.status;
-      const kept = pendingChanges === 0 ? "" : `; ${String(pendingChanges)} changes are kept for later`;
+      const kept = pendingChanges === 0 ? "" : `; changes that are kept for later: ${String(pendingChanges)}`;
       context.terminal.err(`millrace: no connection to ${target}${kept}\n`);
       return false;
     }

@@ -66,7 +66,15 @@ const FILE_LIMITS: NumberRanges<Partial<FilesLimits>> = {
   minPartBytes: { default: DEFAULT_LIMITS.minPartBytes, min: 1, max: KIB * KIB * KIB },
 };
 
-const OPTION_NAMES = [...SERVER_OPTION_NAMES, "dataDir", "fileLimits", "eventLimits", "chatLimits", "dataLimits", "mergeFunctions"];
+const OPTION_NAMES = [
+  ...SERVER_OPTION_NAMES,
+  "dataDir",
+  "fileLimits",
+  "eventLimits",
+  "chatLimits",
+  "dataLimits",
+  "mergeFunctions",
+];
 
 /** Optional features of the contract that this server has. */
 const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];

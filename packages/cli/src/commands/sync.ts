@@ -24,15 +24,21 @@ interface CreateOptions extends CommonOptions {
 /** `millrace sync …`: documents that are kept here and on the server. */
 export function syncCommand(context: CommandContext): Command {
   return new Command("sync")
-    .description("Documents that are kept in a local replica and on the server; with --replica also without a connection.")
+    .description(
+      "Documents that are kept in a local replica and on the server; with --replica also without a connection.",
+    )
     .addCommand(collectionsCommand(context))
     .addCommand(createCommand(context))
     .addCommand(replicaCommand("list", "Print the documents.", context, list))
     .addCommand(documentCommand("get", "Print a document.", context, get))
     .addCommand(putCommand(context))
     .addCommand(documentCommand("delete", "Delete a document.", context, remove))
-    .addCommand(replicaCommand("watch", "Print the documents, and each one that changes, until Ctrl-C.", context, watch))
-    .addCommand(replicaCommand("conflicts", "Print the changes of this replica that were refused.", context, conflicts));
+    .addCommand(
+      replicaCommand("watch", "Print the documents, and each one that changes, until Ctrl-C.", context, watch),
+    )
+    .addCommand(
+      replicaCommand("conflicts", "Print the changes of this replica that were refused.", context, conflicts),
+    );
 }
 
 function collectionsCommand({ openClient, terminal, signal }: CommandContext): Command {

@@ -82,7 +82,8 @@ export function checkPolicy(policy: string, known: readonly SyncPolicy[]): void 
 
 /** @throws {TypeError} for an id that is none */
 export function checkDocumentId(id: string): void {
-  const isId = typeof id === "string" && id !== "" && id.isWellFormed() && Buffer.byteLength(id) <= MAX_DOCUMENT_ID_BYTES;
+  const isId =
+    typeof id === "string" && id !== "" && id.isWellFormed() && Buffer.byteLength(id) <= MAX_DOCUMENT_ID_BYTES;
   if (!isId) throw new TypeError(`the id of a document is a text of 1 to ${String(MAX_DOCUMENT_ID_BYTES)} bytes`);
 }
 

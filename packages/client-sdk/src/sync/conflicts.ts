@@ -54,7 +54,9 @@ export async function resolveConflict(
   return present(answer.result, "result").outcome === SyncOutcome.APPLIED;
 }
 
-function contentOfResolution(resolution: Resolution): Partial<Pick<SyncChange, "operation" | "content" | "contentType">> {
+function contentOfResolution(
+  resolution: Resolution,
+): Partial<Pick<SyncChange, "operation" | "content" | "contentType">> {
   if (resolution.delete === true) return { operation: ChangeOperation.DELETE };
   const { content, contentType } = contentOf(resolution.put, resolution.contentType);
   return { operation: ChangeOperation.UPSERT, content, contentType };

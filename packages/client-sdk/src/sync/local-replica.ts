@@ -1,5 +1,4 @@
 import {
-  ChangeOperation,
   ConflictPolicy,
   type HybridClock,
   type HybridTime,
@@ -9,41 +8,17 @@ import {
   type SyncWelcome,
 } from "@millrace/shared-types";
 
-import { type DocumentRecord, packDocument, packGone, recordOf, sequenceOf, unpackDocument } from "./document-record.js";
-import { type FollowedState, packFollowed, unpackFollowed } from "./followed-collection.js";
-import { fieldPatch, packPending, type PendingChange, pendingKey, unpackPending } from "./pending-change.js";
-import {
-  clockOf,
-  newIdentity,
-  packIdentity,
-  type ReplicaIdentity,
-  unpackIdentity,
-} from "./replica-identity.js";
-import type { ReplicaStore, ReplicaWrite } from "./replica-store.js";
-import { restamped } from "./restamp.js";
 import { packConflict } from "./conflict-record.js";
-
-/** Tables of a replica's store. Documents and what is about them have the key `COLLECTION/ID`. */
-export const Table = {
-  /** Identity. */
-  REPLICA: "replica",
-  /** How far each collection is. */
-  FOLLOWED: "followed",
-  /** Documents as they were at the last checkpoint. */
-  DOCUMENTS: "documents",
-  /** What has come since. */
-  STAGED: "staged",
-  /** Changes of this replica that are not settled, by sequence. */
-  PENDING: "pending",
-  /** Documents as those changes leave them. */
-  OVERLAY: "overlay",
-  CONFLICTS: "conflicts",
-} as const;
+import { type DocumentRecord, packDocument, sequenceOf, unpackDocument } from "./document-record.js";
+import { type FollowedState, packFollowed, unpackFollowed } from "./followed-collection.js";
+import { fieldPatch, packPending, type PendingChange, pendingKey } from "./pending-change.js";
+import { clockOf, newIdentity, packIdentity, type ReplicaIdentity, unpackIdentity } from "./replica-identity.js";
+import type { ReplicaStore, ReplicaWrite } from "./replica-store.js";
+import { keysIn, keyOf, mergedKeys, pendingIn, put, Table } from "./replica-tables.js";
+import { restamped } from "./restamp.js";
+import { isRefused, ownRecord, stagedOf } from "./server-result.js";
 
 const IDENTITY = "identity";
-
-/** Changes that are read at a time. */
-const PAGE = 200;
 
 /** A time that is further ahead of the server's clock than this might be refused. Half of what the server allows. */
 const MAX_AHEAD_MS = 30_000;
@@ -64,7 +39,7 @@ export interface RefusedChange {
 
 /** What a step has done to the documents. */
 export interface Changed {
-  /** Keys of documents that look different now; `undefined`: any may. */
+  /** Keys of documents that may look different now. */
   readonly keys: ReadonlySet<string>;
   /** Collections of which too many look different to name them. */
   readonly reloaded: ReadonlySet<string>;
@@ -139,7 +114,10 @@ export class LocalReplica {
   /** Documents of a collection in order of id, read page by page. */
   *documents(collection: string, prefix: string): Generator<{ readonly id: string; readonly record: DocumentRecord }> {
     const start = keyOf(collection, "");
-    for (const key of merged(this.#keys(Table.DOCUMENTS, start + prefix), this.#keys(Table.OVERLAY, start + prefix))) {
+    for (const key of mergedKeys(
+      keysIn(this.#store, Table.DOCUMENTS, start + prefix),
+      keysIn(this.#store, Table.OVERLAY, start + prefix),
+    )) {
       const id = key.slice(start.length);
       const record = this.get(collection, id);
       if (record !== undefined) yield { id, record };
@@ -165,21 +143,9 @@ export class LocalReplica {
 
   /** Pending changes after one, in order, that may be pushed. */
   *pushable(after: number): Generator<PendingChange> {
-    for (const change of this.pending(after)) {
+    for (const change of pendingIn(this.#store, after)) {
       if (change.sequence > this.#durableSequence) return;
       yield change;
-    }
-  }
-
-  /** Pending changes after one, in order. */
-  *pending(after: number): Generator<PendingChange> {
-    for (let last = pendingKey(after); ;) {
-      const page = this.#store.scan(Table.PENDING, { after: last, limit: PAGE });
-      for (const { key, value } of page) {
-        yield unpackPending(value);
-        last = key;
-      }
-      if (page.length < PAGE) return;
     }
   }
 
@@ -188,7 +154,10 @@ export class LocalReplica {
    *
    * @returns whether the server knows another past of this replica: it has got a new identity, and has to say hello again
    */
-  welcomed({ clock, lastReplicaSequence, policies }: SyncWelcome): { readonly isStranger: boolean; readonly durable: Promise<void> } {
+  welcomed({ clock, lastReplicaSequence, policies }: SyncWelcome): {
+    readonly isStranger: boolean;
+    readonly durable: Promise<void>;
+  } {
     this.#results.clear();
     for (const [name, policy] of policies) {
       const state = this.#followed.get(name);
@@ -294,7 +263,7 @@ export class LocalReplica {
   #settle(keys: Set<string>, refused: RefusedChange[]): ReplicaWrite[] {
     const writes: ReplicaWrite[] = [];
     const own = new Map<string, Uint8Array>();
-    for (const change of this.pending(this.#identity.settledSequence)) {
+    for (const change of pendingIn(this.#store, this.#identity.settledSequence)) {
       const result = this.#results.get(change.sequence);
       if (result === undefined) break;
       this.#results.delete(change.sequence);
@@ -340,7 +309,7 @@ export class LocalReplica {
     if (state === undefined) return [];
     const prefix = keyOf(collection, "");
     let named = 0;
-    for (const key of this.#keys(Table.STAGED, prefix)) {
+    for (const key of keysIn(this.#store, Table.STAGED, prefix)) {
       keys.add(key);
       named += 1;
       if (named > MAX_NAMED) break;
@@ -366,7 +335,7 @@ export class LocalReplica {
   #renumber(): void {
     const writes: ReplicaWrite[] = [{ type: "clear", table: Table.PENDING, prefix: "" }];
     let sequence = 0;
-    for (const change of this.pending(this.#identity.settledSequence)) {
+    for (const change of pendingIn(this.#store, this.#identity.settledSequence)) {
       sequence += 1;
       writes.push(put(Table.PENDING, pendingKey(sequence), packPending({ ...change, sequence })));
       writes.push(...this.#overlayWrite(change, { pendingSequence: sequence }));
@@ -386,7 +355,7 @@ export class LocalReplica {
     this.#identity = { ...this.#identity, offsetMs };
     this.#clock = clockOf({ ...this.#identity, clock: last }, this.#now);
     if (wallMs <= limitMs) return [];
-    const changes = [...this.pending(this.#identity.settledSequence)];
+    const changes = [...pendingIn(this.#store, this.#identity.settledSequence)];
     return restamped(changes, this.#clock, limitMs).flatMap(({ before, after }) => [
       put(Table.PENDING, pendingKey(after.sequence), packPending(after)),
       ...this.#overlayWrite(before, { time: after.time }),
@@ -409,45 +378,10 @@ export class LocalReplica {
     this.#identity = { ...this.#identity, clock: this.#clock.last };
     return put(Table.REPLICA, IDENTITY, packIdentity(this.#identity));
   }
-
-  *#keys(table: string, prefix: string): Generator<string> {
-    for (let after: string | undefined; ;) {
-      const page = this.#store.scan(table, { prefix, limit: PAGE, ...(after !== undefined && { after }) });
-      for (const { key } of page) yield key;
-      if (page.length < PAGE) return;
-      after = page.at(-1)?.key;
-    }
-  }
-}
-
-export function keyOf(collection: string, id: string): string {
-  return `${collection}/${id}`;
 }
 
 /** Of a deletion. */
 const NOTHING = { content: new Uint8Array(0), contentType: "" };
-
-function put(table: string, key: string, value: Uint8Array): ReplicaWrite {
-  return { type: "put", table, key, value };
-}
-
-function stagedOf(change: SyncChange): Uint8Array {
-  const isGone = change.operation === ChangeOperation.DELETE || change.operation === ChangeOperation.REMOVED;
-  return isGone ? packGone(change.sequence) : packDocument(recordOf(change));
-}
-
-/** A document as a change of this replica left it on the server. */
-function ownRecord({ isDeletion, time, contentType, content }: PendingChange, sequence: number): Uint8Array {
-  if (isDeletion) return packGone(sequence);
-  const version = { time, userId: "", contentType, content };
-  const plain = { pendingSequence: 0, isDeleted: false, context: new Map(), siblings: [] };
-  return packDocument({ ...version, ...plain, sequence });
-}
-
-function isRefused({ outcome, status }: SyncChangeResult): boolean {
-  if (outcome === SyncOutcome.DUPLICATE) return status !== undefined;
-  return outcome === SyncOutcome.CONFLICT || outcome === SyncOutcome.REJECTED;
-}
 
 function jsonOf(record: DocumentRecord | undefined): unknown {
   if (record === undefined || record.isDeleted) return undefined;
@@ -455,17 +389,5 @@ function jsonOf(record: DocumentRecord | undefined): unknown {
     return JSON.parse(Buffer.from(record.content).toString());
   } catch {
     return undefined;
-  }
-}
-
-/** The keys of two sorted sequences, each once, in bytewise order. */
-function* merged(one: Iterator<string>, other: Iterator<string>): Generator<string> {
-  let [a, b] = [one.next(), other.next()];
-  while (a.done !== true || b.done !== true) {
-    const order = a.done === true ? 1 : b.done === true ? -1 : Buffer.compare(Buffer.from(a.value), Buffer.from(b.value));
-    if (order <= 0) yield String(a.value);
-    else yield String(b.value);
-    if (order <= 0) a = one.next();
-    if (order >= 0) b = other.next();
   }
 }

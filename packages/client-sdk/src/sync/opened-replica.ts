@@ -10,9 +10,10 @@ import {
 } from "./check-sync-options.js";
 import { unpackConflict } from "./conflict-record.js";
 import { toConflict, toDocument } from "./document-view.js";
-import { type Changed, keyOf, LocalReplica, type LocalWrite, Table } from "./local-replica.js";
+import { type Changed, LocalReplica, type LocalWrite } from "./local-replica.js";
 import { ReplicaSession, SYNC_METHOD } from "./replica-session.js";
 import type { ReplicaStore } from "./replica-store.js";
+import { keyOf, Table } from "./replica-tables.js";
 import type { SyncDeps } from "./sync-api.js";
 import type {
   DocumentContent,
@@ -63,12 +64,7 @@ export class OpenedReplica implements Replica {
   #closing: Promise<void> | undefined;
 
   /** @param filters by collection, those that are followed */
-  constructor(
-    deps: SyncDeps,
-    store: ReplicaStore,
-    filters: ReadonlyMap<string, string>,
-    options: OpenReplicaOptions,
-  ) {
+  constructor(deps: SyncDeps, store: ReplicaStore, filters: ReadonlyMap<string, string>, options: OpenReplicaOptions) {
     this.#deps = deps;
     this.#store = store;
     this.#options = options;
@@ -135,7 +131,8 @@ export class OpenedReplica implements Replica {
     const { timeoutMs, signal } = options;
     return new Promise((resolve, reject) => {
       if (this.#state === "closed" || this.#state === "failed") return reject(this.#error ?? closed());
-      const stop = timeoutMs === undefined ? undefined : this.#deps.clock.after(timeoutMs, () => waiter.settle(tooLate()));
+      const stop =
+        timeoutMs === undefined ? undefined : this.#deps.clock.after(timeoutMs, () => waiter.settle(tooLate()));
       const onAbort = (): void => waiter.settle(signal && cancelledBy(signal, SYNC_METHOD));
       const settle = (error?: StreamingError): void => {
         stop?.();
@@ -280,7 +277,8 @@ export class OpenedReplica implements Replica {
 
 function checkTogether(writes: readonly LocalWrite[]): void {
   const bytes = writes.reduce((sum, { put }) => sum + (put?.content.byteLength ?? 0), 0);
-  if (writes.length > MAX_WRITES) throw new RangeError(`${String(writes.length)} changes are more than ${String(MAX_WRITES)}`);
+  if (writes.length > MAX_WRITES)
+    throw new RangeError(`${String(writes.length)} changes are more than ${String(MAX_WRITES)}`);
   if (writes.length > 1 && bytes > MAX_WRITE_BYTES) {
     throw new RangeError(`changes of ${String(bytes)} bytes are more than ${String(MAX_WRITE_BYTES)}`);
   }

@@ -8,7 +8,10 @@ export interface Page<T> {
   readonly nextPageToken: string;
 }
 
-type Fetch<T> = (page: { readonly pageSize: number; readonly pageToken: string }, call: ListSyncOptions) => Promise<Page<T>>;
+type Fetch<T> = (
+  page: { readonly pageSize: number; readonly pageToken: string },
+  call: ListSyncOptions,
+) => Promise<Page<T>>;
 
 /** Entries of all pages. Fetches one page at a time, when the loop gets there; holds one page. Each loop begins anew. */
 export function entriesOf<T>(options: ListSyncOptions, fetch: Fetch<T>): AsyncIterable<T> {

@@ -176,7 +176,7 @@ export class ReplicaSession {
 
   #send(stream: SyncStream, kind: NonNullable<PartialMessage<SyncRequest>["kind"]>): void {
     // Of a stream that has ended the loop over its responses tells.
-    stream.send({ kind } as PartialMessage<SyncRequest>).catch(() => undefined);
+    stream.send({ kind }).catch(() => undefined);
   }
 
   #hello(): PartialMessage<SyncHello> {

@@ -14,7 +14,11 @@ export interface Restamped {
  *
  * @param changes in their order
  */
-export function restamped(changes: readonly PendingChange[], clock: HybridClock, limitMs: number): readonly Restamped[] {
+export function restamped(
+  changes: readonly PendingChange[],
+  clock: HybridClock,
+  limitMs: number,
+): readonly Restamped[] {
   const renamed: { readonly from: HybridTime; readonly to: HybridTime }[] = [];
   const done: Restamped[] = [];
   for (const before of changes) {

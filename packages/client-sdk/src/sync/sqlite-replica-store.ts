@@ -47,9 +47,7 @@ class SqliteReplicaStore implements ReplicaStore {
     this.#database = database;
     this.#statements = {
       get: database.prepare("SELECT value FROM replica WHERE tbl = ? AND key = ?"),
-      scan: database.prepare(
-        `SELECT key, value FROM replica WHERE ${IN_PREFIX} AND key > ?4 ORDER BY key LIMIT ?5`,
-      ),
+      scan: database.prepare(`SELECT key, value FROM replica WHERE ${IN_PREFIX} AND key > ?4 ORDER BY key LIMIT ?5`),
       put: database.prepare("INSERT OR REPLACE INTO replica VALUES (?, ?, ?)"),
       delete: database.prepare("DELETE FROM replica WHERE tbl = ? AND key = ?"),
       clear: database.prepare(`DELETE FROM replica WHERE ${IN_PREFIX}`),
@@ -88,7 +86,7 @@ class SqliteReplicaStore implements ReplicaStore {
       for (const write of writes) this.#apply(write);
     } catch (error) {
       this.#database.exec("ROLLBACK TO one; RELEASE one");
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     this.#database.exec("RELEASE one");
     return committing;

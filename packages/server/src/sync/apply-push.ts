@@ -266,9 +266,7 @@ function needsCurrent({ outcome }: Handled, refusal: ServiceError | undefined): 
 }
 
 function isRefusal(outcome: SyncOutcome): boolean {
-  return (
-    outcome === SyncOutcome.CONFLICT || outcome === SyncOutcome.REJECTED || outcome === SyncOutcome.SUPERSEDED
-  );
+  return outcome === SyncOutcome.CONFLICT || outcome === SyncOutcome.REJECTED || outcome === SyncOutcome.SUPERSEDED;
 }
 
 function gap(expected: number, actual: number): ServiceError {

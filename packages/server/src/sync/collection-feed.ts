@@ -1,9 +1,4 @@
-import {
-  ChangeOperation,
-  ServiceError,
-  SyncChange,
-  type SyncCollection,
-} from "@millrace/shared-types";
+import { ChangeOperation, ServiceError, SyncChange, type SyncCollection } from "@millrace/shared-types";
 
 import { type Row, SnapshotExpired } from "../ports/item-store.js";
 

@@ -1,4 +1,4 @@
-import { ConflictPolicy, invalidField, resourceNotFound } from "@millrace/shared-types";
+import { type ConflictPolicy, invalidField, resourceNotFound } from "@millrace/shared-types";
 
 import type { RecordStore } from "../ports/record-store.js";
 import { VersionConflict } from "../ports/record-store.js";

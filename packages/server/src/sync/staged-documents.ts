@@ -19,7 +19,10 @@ export class StagedDocuments {
   readonly #entries = new Map<string, Entry>();
 
   /** Reads documents, by collection, as they are now. */
-  static async load(items: ItemStore, wanted: ReadonlyMap<CollectionRecord, ReadonlySet<string>>): Promise<StagedDocuments> {
+  static async load(
+    items: ItemStore,
+    wanted: ReadonlyMap<CollectionRecord, ReadonlySet<string>>,
+  ): Promise<StagedDocuments> {
     const staged = new StagedDocuments();
     await Promise.all([...wanted].map(([collection, docIds]) => staged.#load(items, collection, [...docIds])));
     return staged;
@@ -89,6 +92,8 @@ function conflictMutations({ collection, docId, row }: Entry, document: StoredDo
   if (had === has) return [];
   const content = { head: new Uint8Array(0), data: new Uint8Array(0) };
   return [
-    has ? { collection: collection.conflicts, put: { key: docId, ...content } } : { collection: collection.conflicts, deleteKey: docId },
+    has
+      ? { collection: collection.conflicts, put: { key: docId, ...content } }
+      : { collection: collection.conflicts, deleteKey: docId },
   ];
 }

@@ -2,7 +2,7 @@ import {
   createTokenSigner,
   type ServiceHandlers,
   StreamingServiceDefinition,
-  SyncServiceDefinition,
+  type SyncServiceDefinition,
 } from "@millrace/shared-types";
 
 import { openEmbeddedStores } from "../adapters/embedded/embedded-stores.js";

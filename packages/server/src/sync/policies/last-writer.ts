@@ -16,8 +16,7 @@ export function lastWriter(
   if (latest !== undefined && compareHybridTimes(change.version.time, latest.time) < 0)
     return { outcome: SyncOutcome.SUPERSEDED };
   const isConcurrent = latest !== undefined && !isSameHybridTime(change.base, latest.time);
-  const outcome =
-    isConcurrent && change.operation === ChangeOperation.PATCH ? SyncOutcome.MERGED : SyncOutcome.APPLIED;
+  const outcome = isConcurrent && change.operation === ChangeOperation.PATCH ? SyncOutcome.MERGED : SyncOutcome.APPLIED;
   return { outcome, document: changed(current, change) };
 }
 

@@ -1,6 +1,15 @@
 import type { Readable, Writable } from "node:stream";
 
-import type { BatchApi, ChatApi, DataApi, EventsApi, FilesApi, MetricsApi, ResumeStore } from "@millrace/client-sdk";
+import type {
+  BatchApi,
+  ChatApi,
+  DataApi,
+  EventsApi,
+  FilesApi,
+  MetricsApi,
+  ResumeStore,
+  SyncApi,
+} from "@millrace/client-sdk";
 import { type Command, Option } from "commander";
 
 import type { Terminal } from "./terminal.js";
@@ -13,6 +22,7 @@ export interface CommandClient extends AsyncDisposable {
   readonly data: DataApi;
   readonly metrics: MetricsApi;
   readonly batch: BatchApi;
+  readonly sync: SyncApi;
 }
 
 /** What commands work with; tests put their own here. */
@@ -26,6 +36,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Connects, or rejects at the first failure: nobody wants to wait for a server that is not there. */
   readonly openClient: (target: string) => Promise<CommandClient>;
+  /** As {@link openClient}, but connects when it can. */
+  readonly createClient: (target: string) => CommandClient;
   /** Remembers unfinished transfers across runs. */
   readonly resumeStore: ResumeStore;
 }

@@ -10,6 +10,17 @@ export function integerFrom(least: number, most: number = Number.MAX_SAFE_INTEGE
   };
 }
 
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Parses a span of time such as `90s`, `12h` or `30d`, in milliseconds. */
+export function durationMs(text: string): number {
+  const [, count, unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  const unitMs = UNITS_MS[unit];
+  if (count === undefined || unitMs === undefined)
+    throw new InvalidArgumentError("It is not a time such as 12h or 30d.");
+  return Number(count) * unitMs;
+}
+
 /** Collects an option that may be given several times. */
 export function collect(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];

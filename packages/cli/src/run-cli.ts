@@ -16,6 +16,7 @@ import { publishCommand } from "./commands/publish.js";
 import { rmCommand } from "./commands/rm.js";
 import { statCommand } from "./commands/stat.js";
 import { subscribeCommand } from "./commands/subscribe.js";
+import { syncCommand } from "./commands/sync.js";
 import { tailCommand } from "./commands/tail.js";
 import { uploadCommand } from "./commands/upload.js";
 import { watchCommand } from "./commands/watch.js";
@@ -51,6 +52,7 @@ const COMMANDS = [
   exportCommand,
   metricsCommand,
   batchCommand,
+  syncCommand,
 ];
 
 /**
@@ -70,7 +72,7 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 function programOf(context: CommandContext): Command {
   const { terminal } = context;
   const program = new Command("millrace")
-    .description("Files, events, chat, datasets, metrics and batches of a Millrace server.")
+    .description("Files, events, chat, datasets, metrics, batches and synchronized documents of a Millrace server.")
     .version(CLI_VERSION);
   for (const command of COMMANDS) program.addCommand(command(context));
   for (const command of withSubcommands(program)) {

@@ -8,6 +8,7 @@ import {
   type FilesApi,
   MemoryResumeStore,
   type MetricsApi,
+  type SyncApi,
 } from "@millrace/client-sdk";
 
 import type { CommandClient } from "./command-context.js";
@@ -22,6 +23,7 @@ export interface CommandSetup {
   readonly data?: Partial<DataApi>;
   readonly metrics?: Partial<MetricsApi>;
   readonly batch?: Partial<BatchApi>;
+  readonly sync?: Partial<SyncApi>;
   /** Standard input. Default: empty. */
   readonly input?: Readable | string;
   readonly screen?: Writable;
@@ -44,8 +46,8 @@ export interface CommandRun {
 /** Runs a command with APIs that a test makes up. */
 export async function runCommand(args: readonly string[], setup: CommandSetup = {}): Promise<CommandRun> {
   const { input = "", screen, signal, refusal, terminal = new RecordingTerminal() } = setup;
-  const { files, events, chat, data, metrics, batch } = setup;
-  const apis = { files, events, chat, data, metrics, batch } as Omit<CommandClient, keyof AsyncDisposable>;
+  const { files, events, chat, data, metrics, batch, sync } = setup;
+  const apis = { files, events, chat, data, metrics, batch, sync } as Omit<CommandClient, keyof AsyncDisposable>;
   const targets: string[] = [];
   let closed = 0;
   const code = await runCli(args, {
@@ -54,6 +56,10 @@ export async function runCommand(args: readonly string[], setup: CommandSetup = 
     screen,
     signal: signal ?? new AbortController().signal,
     resumeStore: new MemoryResumeStore(),
+    createClient(target) {
+      targets.push(target);
+      return { ...apis, [Symbol.asyncDispose]: async () => void closed++ };
+    },
     async openClient(target) {
       targets.push(target);
       if (refusal) throw refusal;

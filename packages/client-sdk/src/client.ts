@@ -9,6 +9,7 @@ import {
   MetricServiceDefinition,
   StreamingServiceDefinition,
   StreamServiceDefinition,
+  SyncServiceDefinition,
 } from "@millrace/shared-types";
 
 import { type BatchApi, createBatchApi } from "./batch/batch-api.js";
@@ -28,6 +29,7 @@ import type { Rpc } from "./rpc/rpc.js";
 import type { ClientStatus } from "./rpc/status-feed.js";
 import type { ConnectionState } from "./rpc/transport.js";
 import { type TypedMethods, typedMethods } from "./rpc/typed-methods.js";
+import { createSyncApi, type SyncApi } from "./sync/sync-api.js";
 
 /** The published services as they are on the wire: nothing is resumed. */
 export interface RawServices {
@@ -39,6 +41,7 @@ export interface RawServices {
   readonly datasetService: TypedMethods<typeof DatasetServiceDefinition>;
   readonly metricService: TypedMethods<typeof MetricServiceDefinition>;
   readonly batchService: TypedMethods<typeof BatchServiceDefinition>;
+  readonly syncService: TypedMethods<typeof SyncServiceDefinition>;
   readonly infoService: TypedMethods<typeof InfoServiceDefinition>;
   readonly health: TypedMethods<typeof HealthDefinition>;
 }
@@ -51,6 +54,7 @@ export interface StreamingClient extends AsyncDisposable {
   readonly data: DataApi;
   readonly metrics: MetricsApi;
   readonly batch: BatchApi;
+  readonly sync: SyncApi;
   readonly raw: RawServices;
   /** The four kinds of call, for services of your own: see `createTypedClient`. */
   readonly rpc: Rpc;
@@ -124,6 +128,7 @@ function clientOver(connection: Connection, defaults: CallOptions): StreamingCli
     data: createDataApi(deps),
     metrics: createMetricsApi(deps),
     batch: createBatchApi(deps),
+    sync: createSyncApi(deps),
     raw: rawServices(rpc),
     rpc,
     info: (options) => getServerInfo(rpc, options),
@@ -164,6 +169,7 @@ function rawServices(rpc: Rpc): RawServices {
     datasetService: typedMethods(DatasetServiceDefinition, rpc),
     metricService: typedMethods(MetricServiceDefinition, rpc),
     batchService: typedMethods(BatchServiceDefinition, rpc),
+    syncService: typedMethods(SyncServiceDefinition, rpc),
     infoService: typedMethods(InfoServiceDefinition, rpc),
     health: typedMethods(HealthDefinition, rpc),
   };

@@ -35,4 +35,5 @@ export type {
   TransportStatus,
 } from "./rpc/transport.js";
 export type { BidiMethod, TypedMethod, TypedMethods } from "./rpc/typed-methods.js";
+export * from "./sync/index.js";
 export { createTypedClient, type TypedClient } from "./typed-client.js";

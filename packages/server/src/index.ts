@@ -31,4 +31,5 @@ export { type LogFields, type Logger, silentLogger } from "./rpc/logger.js";
 export { OptionError } from "./rpc/number-options.js";
 export type { TlsOptions } from "./rpc/server-credentials.js";
 export type { ServerLimits, ServerOptions, ServerTimeouts } from "./rpc/server-options.js";
+export type { MergeConflict, Merged, MergeFunction, MergeVersion } from "./sync/merge-function.js";
 export { createStreamingServer, type StreamingServerOptions } from "./streaming-server.js";

@@ -10,6 +10,7 @@ import {
   MetricServiceDefinition,
   StreamingServiceDefinition,
   StreamServiceDefinition,
+  SyncServiceDefinition,
 } from "@millrace/shared-types";
 
 import type { BatchDeps, BatchLimits } from "./batch/batch-deps.js";
@@ -43,6 +44,10 @@ import { createServer, type RunningServer } from "./rpc/create-server.js";
 import { silentLogger } from "./rpc/logger.js";
 import { checkNames, type NumberRanges, resolveNumbers } from "./rpc/number-options.js";
 import { SERVER_OPTION_NAMES, type ServerOptions } from "./rpc/server-options.js";
+import type { MergeFunction } from "./sync/merge-function.js";
+import { openSync } from "./sync/open-sync.js";
+import type { SyncDeps } from "./sync/sync-deps.js";
+import { syncService, syncStreams } from "./sync/sync-service.js";
 
 export interface StreamingServerOptions extends Omit<ServerOptions, "onClosed"> {
   /**
@@ -67,6 +72,8 @@ export interface StreamingServerOptions extends Omit<ServerOptions, "onClosed"> 
    * `event.publish`, or in their place. Default: those.
    */
   readonly processors?: Readonly<Record<string, Processor>>;
+  /** Merge concurrent changes in the synchronized collections of these names, whose policy is MERGE_FUNCTION. */
+  readonly mergeFunctions?: Readonly<Record<string, MergeFunction>>;
 }
 
 const KIB = 1024;
@@ -89,6 +96,7 @@ const OPTION_NAMES = [
   "metricLimits",
   "batchLimits",
   "processors",
+  "mergeFunctions",
 ];
 
 /** Optional features of the contract that this server has. */
@@ -104,7 +112,7 @@ const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
 export async function createStreamingServer(options: StreamingServerOptions = {}): Promise<RunningServer> {
   checkNames("option", options, OPTION_NAMES);
   const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, services = [], ...others } = options;
-  const { metricLimits, batchLimits, processors = {}, ...rest } = others;
+  const { metricLimits, batchLimits, processors = {}, mergeFunctions, ...rest } = others;
   const ofFiles = resolveNumbers("fileLimits", fileLimits, FILE_LIMITS);
   const ofEvents = resolveEventsLimits("eventLimits", eventLimits);
   const ofChat = resolveChatLimits("chatLimits", chatLimits);
@@ -119,12 +127,13 @@ export async function createStreamingServer(options: StreamingServerOptions = {}
   const { log: eventLog, feed } = events;
   const allowAnonymous = rest.authenticate === undefined;
   const chat = stack.use(await openChat({ ...shared, eventLog, feed, limits: ofChat, allowAnonymous }));
-  const data = stack.use(await openData({ ...shared, items: stores.items, limits: ofData }));
+  const { items } = stores;
+  const sync = await openSync({ ...shared, items, ...(mergeFunctions && { mergeFunctions }) });
+  const { collections } = sync;
+  const data = stack.use(await openData({ ...shared, items, limits: ofData, keptElsewhere: collections }));
   const metrics = stack.use(openMetrics({ ...shared, metrics: stores.metrics, limits: ofMetrics }));
-  const batch = stack.use(
-    await openBatches({ ...shared, items: stores.items, data, events, processors, limits: ofBatches }),
-  );
-  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data, metrics, batch }, rest);
+  const batch = stack.use(await openBatches({ ...shared, items, data, events, processors, limits: ofBatches }));
+  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data, metrics, batch, sync }, rest);
   const opened = stack.move();
   try {
     const onClosed = (): Promise<void> => opened.disposeAsync();
@@ -150,11 +159,12 @@ interface Domains {
   readonly data: DataDeps;
   readonly metrics: MetricsDeps;
   readonly batch: BatchDeps;
+  readonly sync: SyncDeps;
 }
 
 /** The domains that are not built yet answer UNIMPLEMENTED. */
 function builtInServices(clusterId: string, domains: Domains, options: ServerOptions): readonly BoundService[] {
-  const { files, events, chat, data, metrics, batch } = domains;
+  const { files, events, chat, data, metrics, batch, sync } = domains;
   return [
     partialService(StreamingServiceDefinition, {
       ...fileStreams(files),
@@ -163,6 +173,7 @@ function builtInServices(clusterId: string, domains: Domains, options: ServerOpt
       ...dataStreams(data),
       ...metricStreams(metrics),
       ...batchStreams(batch),
+      ...syncStreams(sync),
     }),
     service(StreamServiceDefinition, { ...chatStreams(chat), ...itemStreams(data) }),
     service(FileServiceDefinition, filesService(files)),
@@ -171,6 +182,7 @@ function builtInServices(clusterId: string, domains: Domains, options: ServerOpt
     service(DatasetServiceDefinition, dataService(data)),
     service(MetricServiceDefinition, metricsService(metrics)),
     service(BatchServiceDefinition, batchService(batch)),
+    service(SyncServiceDefinition, syncService(sync)),
     infoService({ clusterId, features: FEATURES, limits: limitsInForce(domains, options), clock: files.clock }),
   ];
 }

@@ -17,6 +17,7 @@ export * from "#gen/streaming/v1/query.js";
 export * from "#gen/streaming/v1/stream_service.js";
 export * from "#gen/streaming/v1/streaming_service.js";
 export * from "#gen/streaming/v1/sync.js";
+export * from "#gen/streaming/v1/sync_service.js";
 export { Duration } from "#gen/google/protobuf/duration.js";
 export { FieldMask } from "#gen/google/protobuf/field_mask.js";
 export { Timestamp } from "#gen/google/protobuf/timestamp.js";
@@ -30,6 +31,7 @@ export {
 export * from "./checksum.js";
 export * from "./codec/codec.js";
 export { type EncodedMessage, EncodedMessages } from "./codec/encoded-message.js";
+export * from "./hybrid-time.js";
 export * from "./limits.js";
 export * from "./reasons.js";
 export * from "./service-definition.js";

@@ -152,3 +152,32 @@ export const MAX_QUERY_WINDOWS = 100_000;
 
 /** Quantiles of one QueryMetrics request. */
 export const MAX_QUERY_QUANTILES = 20;
+/** A document of a synchronized collection: its id, in bytes of UTF-8, … */
+export const MAX_DOCUMENT_ID_BYTES: number = 1 * KIB;
+
+/** … its content, in bytes, and that of all its siblings … */
+export const MAX_DOCUMENT_BYTES: number = 1 * MIB;
+export const MAX_SIBLING_BYTES: number = 2 * MIB;
+
+/** … and their number. */
+export const MAX_SIBLINGS = 64;
+
+/** Fields of a document whose fields are merged, removed ones included. */
+export const MAX_DOCUMENT_FIELDS = 1000;
+
+/** Changes of one push, and their contents in bytes. */
+export const MAX_PUSH_CHANGES = 1000;
+export const MAX_PUSH_BYTES: number = 2 * MIB;
+
+/** Collections that one replica can follow. */
+export const MAX_SYNC_COLLECTIONS = 100;
+
+/** Changes on their way to a replica: when it does not say, and at most. */
+export const DEFAULT_SYNC_IN_FLIGHT = 1000;
+export const MAX_SYNC_IN_FLIGHT = 10_000;
+
+/** How far ahead of the server the time of a change may be, in milliseconds. */
+export const MAX_CLOCK_SKEW_MS = 60_000;
+
+/** A replica's id, in characters of ASCII. */
+export const MAX_REPLICA_ID_CHARS = 128;

@@ -27,7 +27,7 @@ async function main(argv: readonly string[]): Promise<void> {
 async function open(config: Config, logger: Logger): Promise<RunningServer> {
   const { createStreamingServer } = await import("./streaming-server.js");
   boundGarbage();
-  const { host, port, dataDir, insecure, tls, drainGraceMs } = config;
+  const { host, port, dataDir, insecure, tls, drainGraceMs, retention } = config;
   return createStreamingServer({
     host,
     port,
@@ -35,6 +35,7 @@ async function open(config: Config, logger: Logger): Promise<RunningServer> {
     insecure,
     ...(tls && { tls }),
     timeouts: { drainGraceMs },
+    eventLimits: retention,
     logger,
   });
 }

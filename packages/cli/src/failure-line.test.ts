@@ -12,7 +12,7 @@ function suppressed(error: unknown, before: unknown): Error {
 describe("failureLine", () => {
   it("has code and reason first, on one line", () => {
     const error = new InvalidArgumentError("no\nsuch \u001b[31mthing", {
-      details: { reason: "INVALID_FIELD", metadata: {} },
+      details: { reason: "INVALID_FIELD", metadata: {}, unknown: [] },
     });
     expect(failureLine(error)).toBe("millrace: INVALID_ARGUMENT INVALID_FIELD: no\\u{0a}such \\u{1b}[31mthing\n");
   });

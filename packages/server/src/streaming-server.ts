@@ -162,8 +162,9 @@ function builtInServices(clusterId: string, domains: Domains, options: ServerOpt
   ];
 }
 
-function limitsInForce({ files, events, chat }: Domains, { limits = {} }: ServerOptions): Limits {
+function limitsInForce({ files, events, chat, batch }: Domains, { limits = {} }: ServerOptions): Limits {
   const { maxEventBytes, maxFilterChars } = events.limits;
   const { maxMessageBytes = DEFAULT_LIMITS.maxMessageBytes } = limits;
-  return { ...DEFAULT_LIMITS, ...files.limits, ...chat.limits, maxEventBytes, maxFilterChars, maxMessageBytes };
+  const ofEvents = { maxEventBytes, maxFilterChars };
+  return { ...DEFAULT_LIMITS, ...files.limits, ...chat.limits, ...batch.limits, ...ofEvents, maxMessageBytes };
 }

@@ -18,6 +18,8 @@ export interface Limits {
   readonly maxEventBytes: number;
   /** A filter, in characters. A longer one is INVALID_FILTER. */
   readonly maxFilterChars: number;
+  /** Items of a batch. More are LIMIT_EXCEEDED. */
+  readonly maxBatchItems: number;
   /** `ChatMessage.content`, in bytes. A longer one is LIMIT_EXCEEDED. */
   readonly maxChatMessageBytes: number;
   /** Chat messages of one user in a second, in the long run. More are RATE_LIMITED, or read later. */
@@ -33,6 +35,7 @@ export const DEFAULT_LIMITS: Limits = {
   minPartBytes: 1 * MIB,
   maxEventBytes: 1 * MIB,
   maxFilterChars: 4096,
+  maxBatchItems: 1_000_000,
   maxChatMessageBytes: 16 * KIB,
   maxChatMessagesPerSecond: 10,
 };

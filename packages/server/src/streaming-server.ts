@@ -187,10 +187,10 @@ function builtInServices(clusterId: string, domains: Domains, options: ServerOpt
   ];
 }
 
-function limitsInForce({ files, events, chat, metrics }: Domains, { limits = {} }: ServerOptions): Limits {
+function limitsInForce({ files, events, chat, metrics, batch }: Domains, { limits = {} }: ServerOptions): Limits {
   const { maxEventBytes, maxFilterChars } = events.limits;
   const { maxMessageBytes = DEFAULT_LIMITS.maxMessageBytes } = limits;
   const { maxMetricSeries } = metrics.limits;
   const single = { maxEventBytes, maxFilterChars, maxMetricSeries, maxMessageBytes };
-  return { ...DEFAULT_LIMITS, ...files.limits, ...chat.limits, ...single };
+  return { ...DEFAULT_LIMITS, ...files.limits, ...chat.limits, ...batch.limits, ...single };
 }

@@ -20,6 +20,8 @@ export interface Limits {
   readonly maxFilterChars: number;
   /** Series (a metric's name and labels) that are kept. Samples of further ones are refused: QUOTA_EXCEEDED. */
   readonly maxMetricSeries: number;
+  /** Items of a batch. More are LIMIT_EXCEEDED. */
+  readonly maxBatchItems: number;
   /** `ChatMessage.content`, in bytes. A longer one is LIMIT_EXCEEDED. */
   readonly maxChatMessageBytes: number;
   /** Chat messages of one user in a second, in the long run. More are RATE_LIMITED, or read later. */
@@ -36,6 +38,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxEventBytes: 1 * MIB,
   maxFilterChars: 4096,
   maxMetricSeries: 100_000,
+  maxBatchItems: 1_000_000,
   maxChatMessageBytes: 16 * KIB,
   maxChatMessagesPerSecond: 10,
 };

@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { describe, expect, it } from "@jest/globals";
-import { type BatchItem, type BatchItemResult, InvalidArgumentError, type ProcessOptions } from "@millrace/client-sdk";
+import {
+  type BatchItem,
+  type BatchItemResult,
+  CancelledError,
+  InvalidArgumentError,
+  type ProcessOptions,
+} from "@millrace/client-sdk";
 
 import { type CommandRun, runCommand } from "../run-command.test.support.js";
 
@@ -128,6 +134,18 @@ describe("millrace batch", () => {
     } finally {
       await rm(dir, { recursive: true });
     }
+  });
+
+  it("says how to go on after a failure and after Ctrl-C", async () => {
+    const failing = { process: () => Promise.reject(new InvalidArgumentError("no such thing")) } as never;
+    const failed = await runCommand(["batch", "echo", "-", "--batch-id", "b"], { batch: failing, input: "{}" });
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toMatch(/go on with --batch-id b\n.*no such thing/s);
+    const signal = AbortSignal.abort();
+    const aborted = { process: () => Promise.reject(new CancelledError("cancelled by the caller")) } as never;
+    const interrupted = await runCommand(["batch", "echo", "-"], { batch: aborted, input: "{}", signal });
+    expect(interrupted.code).toBe(130);
+    expect(interrupted.stderr).toMatch(/go on with --batch-id [0-9a-f-]{36}\n/);
   });
 
   it("refuses options that are none", async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
@@ -46,7 +47,7 @@ async function runFile(
   context: CommandContext,
   operation: string,
   file: string,
-  { target, json = false, raw = false, ...options }: BatchCommandOptions,
+  { target, json = false, raw = false, batchId = randomUUID(), ...options }: BatchCommandOptions,
 ): Promise<void> {
   const { terminal, signal } = context;
   const bad = new BadLines(context);
@@ -59,9 +60,13 @@ async function runFile(
   const input = file === "-" ? context.input : await openFile(file);
   try {
     const items = itemsOf(numberedLines(input, signal), raw ? itemOfText : batchItemOfJson, bad);
-    const summary = await client.batch.process(items, { ...options, operation, signal, onResult, omitOutputs: !json });
+    const run = { ...options, operation, batchId, signal, onResult, omitOutputs: !json };
+    const summary = await client.batch.process(items, run);
     signal.throwIfAborted(); // then the file was not read to its end
     terminal.out(json ? summaryLine(summary, bad.count) : summaryText(summary));
+  } catch (error) {
+    terminal.err(`millrace: go on with --batch-id ${batchId}\n`);
+    throw error;
   } finally {
     input.destroy();
   }

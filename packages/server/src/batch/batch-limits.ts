@@ -1,9 +1,11 @@
+import { DEFAULT_LIMITS } from "@millrace/shared-types";
+
 import { type NumberRanges, resolveNumbers } from "../rpc/number-options.js";
 
 import type { BatchLimits } from "./batch-deps.js";
 
 const RANGES: NumberRanges<Partial<BatchLimits>> = {
-  maxBatchItems: { default: 1_000_000, min: 1, max: 1_000_000_000 },
+  maxBatchItems: { default: DEFAULT_LIMITS.maxBatchItems, min: 1, max: 1_000_000_000 },
 };
 
 /**

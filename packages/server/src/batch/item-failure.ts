@@ -19,10 +19,14 @@ export function failureOf(error: unknown, errorId: string, log: Logger): Service
   return told;
 }
 
+/** Of a status, in UTF-16 code units: processors may say anything. */
+const MAX_MESSAGE_LENGTH = 1024;
+
 /** The status that carries a failure. */
 export function statusOfFailure(failure: ServiceError | StatusError): Status {
-  if (failure instanceof ServiceError) return decodeMessage(Status, encodeStatusDetails(failure));
-  return { code: failure.code, message: failure.message, details: [] };
+  const message = failure.message.slice(0, MAX_MESSAGE_LENGTH).toWellFormed();
+  if (!(failure instanceof ServiceError)) return { code: failure.code, message, details: [] };
+  return { ...decodeMessage(Status, encodeStatusDetails(failure)), message };
 }
 
 /** Whether another attempt at once may succeed: `max_attempts` counts these. */

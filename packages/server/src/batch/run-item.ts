@@ -6,7 +6,7 @@ import type { Logger } from "../rpc/logger.js";
 import { StatusError } from "../rpc/status-error.js";
 
 import type { BatchItem } from "./batch-item.js";
-import { MAX_OUTPUT_BYTES } from "./batch-limits.js";
+import { MAX_NAME_BYTES, MAX_OUTPUT_BYTES } from "./batch-limits.js";
 import { failureOf, isWorthAnother, statusOfFailure } from "./item-failure.js";
 import type { Processor, ProcessorContext } from "./processor.js";
 import { unlessAborted } from "./unless-aborted.js";
@@ -53,9 +53,9 @@ export async function runItem(run: ItemRun): Promise<ProcessResult> {
   }
 }
 
-/** A result without an outcome. */
+/** A result without an outcome. An id that is too long is cut: the item fails for it. */
 export function resultFor({ index, request: { id } }: BatchItem): ProcessResult {
-  return ProcessResult.fromPartial({ index, id });
+  return ProcessResult.fromPartial({ index, id: id.slice(0, MAX_NAME_BYTES).toWellFormed() });
 }
 
 /** The result of an item that nothing can run. */

@@ -11,10 +11,8 @@ function suppressed(error: unknown, before: unknown): Error {
 
 describe("failureLine", () => {
   it("has code and reason first, on one line", () => {
-    const error = new InvalidArgumentError("no\nsuch \u001b[31mthing", {
-      details: { reason: "INVALID_FIELD", metadata: {}, unknown: [] },
-    });
-    expect(failureLine(error)).toBe("millrace: INVALID_ARGUMENT INVALID_FIELD: no\\u{0a}such \\u{1b}[31mthing\n");
+    const error = new InvalidArgumentError("no\nsuch \u001b[31mthing");
+    expect(failureLine(error)).toBe("millrace: INVALID_ARGUMENT: no\\u{0a}such \\u{1b}[31mthing\n");
   });
 
   it("tells what went wrong first, not that closing failed as well", () => {

@@ -7,6 +7,7 @@ import { DATA_CHECKS } from "./acceptance/data-checks.js";
 import { EVENT_CHECKS } from "./acceptance/event-checks.js";
 import { FILE_CHECKS } from "./acceptance/file-checks.js";
 import { METRIC_CHECKS } from "./acceptance/metric-checks.js";
+import { QUERY_CHECKS } from "./acceptance/query-checks.js";
 import { SYNC_CHECKS } from "./acceptance/sync-checks.js";
 
 /** Prints what it finds and says whether all is as it must be. `rounds` is for those that have some. */
@@ -19,6 +20,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   ...METRIC_CHECKS,
   ...BATCH_CHECKS,
   ...SYNC_CHECKS,
+  ...QUERY_CHECKS,
 };
 
 const [, , name = "", rounds] = process.argv;

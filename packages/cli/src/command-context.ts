@@ -7,6 +7,7 @@ import type {
   EventsApi,
   FilesApi,
   MetricsApi,
+  QueryApi,
   ResumeStore,
   SyncApi,
 } from "@millrace/client-sdk";
@@ -23,6 +24,7 @@ export interface CommandClient extends AsyncDisposable {
   readonly metrics: MetricsApi;
   readonly batch: BatchApi;
   readonly sync: SyncApi;
+  readonly query: QueryApi;
 }
 
 /** What commands work with; tests put their own here. */

@@ -13,6 +13,7 @@ import { logCommand } from "./commands/log.js";
 import { lsCommand } from "./commands/ls.js";
 import { metricsCommand } from "./commands/metrics.js";
 import { publishCommand } from "./commands/publish.js";
+import { queryCommand } from "./commands/query.js";
 import { rmCommand } from "./commands/rm.js";
 import { statCommand } from "./commands/stat.js";
 import { subscribeCommand } from "./commands/subscribe.js";
@@ -53,6 +54,7 @@ const COMMANDS = [
   metricsCommand,
   batchCommand,
   syncCommand,
+  queryCommand,
 ];
 
 /**
@@ -72,7 +74,9 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 function programOf(context: CommandContext): Command {
   const { terminal } = context;
   const program = new Command("millrace")
-    .description("Files, events, chat, datasets, metrics, batches and synchronized documents of a Millrace server.")
+    .description(
+      "Files, events, chat, datasets, metrics, batches, synchronized documents and queries of a Millrace server.",
+    )
     .version(CLI_VERSION);
   for (const command of COMMANDS) program.addCommand(command(context));
   for (const command of withSubcommands(program)) {

@@ -8,6 +8,7 @@ import {
   type FilesApi,
   MemoryResumeStore,
   type MetricsApi,
+  type QueryApi,
   type SyncApi,
 } from "@millrace/client-sdk";
 
@@ -24,6 +25,7 @@ export interface CommandSetup {
   readonly metrics?: Partial<MetricsApi>;
   readonly batch?: Partial<BatchApi>;
   readonly sync?: Partial<SyncApi>;
+  readonly query?: Partial<QueryApi>;
   /** Standard input. Default: empty. */
   readonly input?: Readable | string;
   readonly screen?: Writable;
@@ -45,9 +47,8 @@ export interface CommandRun {
 
 /** Runs a command with APIs that a test makes up. */
 export async function runCommand(args: readonly string[], setup: CommandSetup = {}): Promise<CommandRun> {
-  const { input = "", screen, signal, refusal, terminal = new RecordingTerminal() } = setup;
-  const { files, events, chat, data, metrics, batch, sync } = setup;
-  const apis = { files, events, chat, data, metrics, batch, sync } as Omit<CommandClient, keyof AsyncDisposable>;
+  const { input = "", screen, signal, refusal, terminal = new RecordingTerminal(), ...given } = setup;
+  const apis = given as Omit<CommandClient, keyof AsyncDisposable>;
   const targets: string[] = [];
   let closed = 0;
   const code = await runCli(args, {

@@ -7,6 +7,7 @@ import {
   HealthDefinition,
   InfoServiceDefinition,
   MetricServiceDefinition,
+  QueryServiceDefinition,
   StreamingServiceDefinition,
   StreamServiceDefinition,
   SyncServiceDefinition,
@@ -23,6 +24,7 @@ import { checkHealth, type ServingStatus } from "./info/health.js";
 import { getServerInfo, type ServerInfo } from "./info/server-info.js";
 import { createMetricsApi, type MetricsApi } from "./metrics/metrics-api.js";
 import type { CallOptions, ClientOptions } from "./options.js";
+import { createQueryApi, type QueryApi } from "./query/query-api.js";
 import { Connection, type DrainOptions, type WaitOptions } from "./rpc/connection.js";
 import { createRpc } from "./rpc/create-rpc.js";
 import type { Rpc } from "./rpc/rpc.js";
@@ -42,6 +44,7 @@ export interface RawServices {
   readonly metricService: TypedMethods<typeof MetricServiceDefinition>;
   readonly batchService: TypedMethods<typeof BatchServiceDefinition>;
   readonly syncService: TypedMethods<typeof SyncServiceDefinition>;
+  readonly queryService: TypedMethods<typeof QueryServiceDefinition>;
   readonly infoService: TypedMethods<typeof InfoServiceDefinition>;
   readonly health: TypedMethods<typeof HealthDefinition>;
 }
@@ -55,6 +58,7 @@ export interface StreamingClient extends AsyncDisposable {
   readonly metrics: MetricsApi;
   readonly batch: BatchApi;
   readonly sync: SyncApi;
+  readonly query: QueryApi;
   readonly raw: RawServices;
   /** The four kinds of call, for services of your own: see `createTypedClient`. */
   readonly rpc: Rpc;
@@ -129,6 +133,7 @@ function clientOver(connection: Connection, defaults: CallOptions): StreamingCli
     metrics: createMetricsApi(deps),
     batch: createBatchApi(deps),
     sync: createSyncApi(deps),
+    query: createQueryApi(deps),
     raw: rawServices(rpc),
     rpc,
     info: (options) => getServerInfo(rpc, options),
@@ -170,6 +175,7 @@ function rawServices(rpc: Rpc): RawServices {
     metricService: typedMethods(MetricServiceDefinition, rpc),
     batchService: typedMethods(BatchServiceDefinition, rpc),
     syncService: typedMethods(SyncServiceDefinition, rpc),
+    queryService: typedMethods(QueryServiceDefinition, rpc),
     infoService: typedMethods(InfoServiceDefinition, rpc),
     health: typedMethods(HealthDefinition, rpc),
   };

@@ -19,6 +19,7 @@ export type {
   RetryPolicy,
   TlsOptions,
 } from "./options.js";
+export type * from "./query/index.js";
 export type { DrainOptions, WaitOptions } from "./rpc/connection.js";
 export { fromGrpcJs, type FromGrpcJs, type GrpcJsMethod, type GrpcJsService } from "./rpc/from-grpc-js.js";
 export { resumableStream, type ResumableStreamOptions } from "./rpc/resumable-stream.js";

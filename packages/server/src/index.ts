@@ -32,4 +32,5 @@ export { OptionError } from "./rpc/number-options.js";
 export type { TlsOptions } from "./rpc/server-credentials.js";
 export type { ServerLimits, ServerOptions, ServerTimeouts } from "./rpc/server-options.js";
 export type { MergeConflict, Merged, MergeFunction, MergeVersion } from "./sync/merge-function.js";
-export { createStreamingServer, type StreamingServerOptions } from "./streaming-server.js";
+export { createStreamingServer } from "./streaming-server.js";
+export type { StreamingServerOptions } from "./streaming-server-options.js";

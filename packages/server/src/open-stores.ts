@@ -4,6 +4,7 @@ import type { BlobStore } from "./ports/blob-store.js";
 import type { EventLog } from "./ports/event-log.js";
 import type { ItemStore } from "./ports/item-store.js";
 import type { MetricStore } from "./ports/metric-store.js";
+import type { QueryEngine } from "./ports/query-engine.js";
 import type { RecordStore } from "./ports/record-store.js";
 
 /** Where a server keeps what it was given. */
@@ -13,6 +14,8 @@ export interface Stores extends AsyncDisposable {
   readonly log: EventLog;
   readonly items: ItemStore;
   readonly metrics: MetricStore;
+  /** Makes what runs queries over the other stores; left out: nothing can. */
+  readonly openQueryEngine?: (use: QueryEngineUse) => QueryEngine;
   /** Names this data. */
   readonly clusterId: string;
   /** Signs page tokens and cursors. */
@@ -22,6 +25,14 @@ export interface Stores extends AsyncDisposable {
 /** What a store itself has to enforce. */
 export interface StoreLimits {
   readonly maxMetricSeries: number;
+}
+
+/** What queries may use of the machine. */
+export interface QueryEngineUse {
+  /** Processes at the same time. */
+  readonly maxProcesses: number;
+  /** Memory of each, in bytes. */
+  readonly maxResidentBytes: number;
 }
 
 /** The stores in the folder `dataDir`, or in memory if there is none. Only the ones that are used are imported. */

@@ -14,12 +14,14 @@ export * from "#gen/streaming/v1/item.js";
 export * from "#gen/streaming/v1/metric.js";
 export * from "#gen/streaming/v1/metric_service.js";
 export * from "#gen/streaming/v1/query.js";
+export * from "#gen/streaming/v1/query_service.js";
 export * from "#gen/streaming/v1/stream_service.js";
 export * from "#gen/streaming/v1/streaming_service.js";
 export * from "#gen/streaming/v1/sync.js";
 export * from "#gen/streaming/v1/sync_service.js";
 export { Duration } from "#gen/google/protobuf/duration.js";
 export { FieldMask } from "#gen/google/protobuf/field_mask.js";
+export { NullValue } from "#gen/google/protobuf/struct.js";
 export { Timestamp } from "#gen/google/protobuf/timestamp.js";
 export {
   HealthCheckRequest,

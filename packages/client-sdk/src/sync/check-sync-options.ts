@@ -8,7 +8,7 @@ import type {
   ListSyncOptions,
   OpenReplicaOptions,
   PutDocumentOptions,
-  QueryOptions,
+  DocumentQueryOptions,
   SyncedOptions,
   SyncPolicy,
 } from "./types.js";
@@ -31,7 +31,7 @@ const LIST: NamesOf<ListSyncOptions> = { ...CALL_NAMES, pageSize: "number" };
 
 const PUT: NamesOf<PutDocumentOptions> = { contentType: "any" };
 
-const QUERY: NamesOf<QueryOptions> = { prefix: "any", where: "any", limit: "number" };
+const QUERY: NamesOf<DocumentQueryOptions> = { prefix: "any", where: "any", limit: "number" };
 
 const SYNCED: NamesOf<SyncedOptions> = { timeoutMs: "number", signal: "any" };
 
@@ -57,7 +57,7 @@ export function checkPutOptions(options: PutDocumentOptions): void {
   checkNames(options, PUT);
 }
 
-export function checkQueryOptions(options: QueryOptions): void {
+export function checkDocumentQueryOptions(options: DocumentQueryOptions): void {
   checkNames(options, QUERY);
 }
 

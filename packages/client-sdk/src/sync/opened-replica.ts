@@ -4,7 +4,7 @@ import { ChangeFeed } from "./change-feed.js";
 import {
   checkDocumentId,
   checkPutOptions,
-  checkQueryOptions,
+  checkDocumentQueryOptions,
   checkSyncedOptions,
   contentOf,
 } from "./check-sync-options.js";
@@ -20,7 +20,7 @@ import type {
   DocumentWrite,
   OpenReplicaOptions,
   PutDocumentOptions,
-  QueryOptions,
+  DocumentQueryOptions,
   Replica,
   ReplicaCollection,
   ReplicaStatus,
@@ -165,8 +165,8 @@ export class OpenedReplica implements Replica {
     return record && toDocument(collection, id, record);
   }
 
-  *#query(collection: string, options: QueryOptions = {}): Generator<SyncDocument> {
-    checkQueryOptions(options);
+  *#query(collection: string, options: DocumentQueryOptions = {}): Generator<SyncDocument> {
+    checkDocumentQueryOptions(options);
     const { prefix = "", where, limit = Infinity } = options;
     let count = 0;
     this.#throwIfClosed();

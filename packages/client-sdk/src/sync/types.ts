@@ -155,7 +155,7 @@ export type DocumentWrite =
     }
   | { readonly collection: string; readonly id: string; readonly delete: true; readonly put?: undefined };
 
-export interface QueryOptions {
+export interface DocumentQueryOptions {
   /** Only documents whose id begins so. */
   readonly prefix?: string;
   /** Only these documents. */
@@ -168,7 +168,7 @@ export interface ReplicaCollection {
   readonly name: string;
   get(id: string): SyncDocument | undefined;
   /** Documents in bytewise order of id, read page by page as the loop goes on. */
-  query(options?: QueryOptions): Iterable<SyncDocument>;
+  query(options?: DocumentQueryOptions): Iterable<SyncDocument>;
   /**
    * Writes a document. Visible at once; resolves when it is durable here. The server gets it when it can be reached.
    *

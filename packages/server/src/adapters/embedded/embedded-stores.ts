@@ -15,6 +15,7 @@ import { FsBlobStore } from "./fs-blob-store.js";
 import { SqliteEventLog } from "./sqlite-event-log.js";
 import { SqliteItemStore } from "./sqlite-item-store.js";
 import { SqliteMetricStore } from "./sqlite-metric-store.js";
+import { SqliteQueryEngine, type SqliteQueryEngineOptions } from "./sqlite-query-engine.js";
 import { SqliteRecordStore } from "./sqlite-record-store.js";
 
 /** Everything that a server on one machine keeps, in one folder. */
@@ -24,6 +25,8 @@ export interface EmbeddedStores extends AsyncDisposable {
   readonly log: EventLog;
   readonly items: ItemStore;
   readonly metrics: MetricStore;
+  /** What it makes must be closed before the stores. */
+  readonly openQueryEngine: (options?: SqliteQueryEngineOptions) => SqliteQueryEngine;
   readonly identity: DataIdentity;
 }
 
@@ -53,9 +56,10 @@ export async function openEmbeddedStores(
   const blobs = stack.use(await FsBlobStore.open(path, options)); // while the threads start
   const opening = [openingRecords, openingLog, openingItems, openingMetrics] as const;
   const [records, log, items, metrics] = await Promise.all(opening);
-  const { identity } = folder;
   const opened = stack.move();
-  return { blobs, records, log, items, metrics, identity, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  const openQueryEngine: EmbeddedStores["openQueryEngine"] = (use) => new SqliteQueryEngine(path, use);
+  const stores = { blobs, records, log, items, metrics, openQueryEngine };
+  return { ...stores, identity: folder.identity, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 /** Has what is being opened closed with the rest. Who awaits it is told of a failure. */

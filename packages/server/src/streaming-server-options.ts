@@ -67,7 +67,9 @@ export interface DomainLimits {
   readonly queries: QueryLimits;
 }
 
-const LIMITS_NAMES = [
+const OPTION_NAMES = [
+  ...SERVER_OPTION_NAMES,
+  "dataDir",
   "fileLimits",
   "eventLimits",
   "chatLimits",
@@ -75,28 +77,23 @@ const LIMITS_NAMES = [
   "metricLimits",
   "batchLimits",
   "queryLimits",
-] as const;
-
-type LimitsName = (typeof LIMITS_NAMES)[number];
-
-const OPTION_NAMES = [...SERVER_OPTION_NAMES, "dataDir", ...LIMITS_NAMES, "processors", "mergeFunctions"];
+  "processors",
+  "mergeFunctions",
+];
 
 /** @throws {OptionError} naming an option that is unknown or out of range */
 export function resolveStreamingServerOptions(options: StreamingServerOptions): StreamingServerSettings {
   checkNames("option", options, OPTION_NAMES);
   const { dataDir, processors = {}, mergeFunctions = {}, ...rest } = options;
   const { fileLimits, eventLimits, chatLimits, dataLimits, metricLimits, batchLimits, queryLimits, ...server } = rest;
-  return { dataDir, limits: resolveLimits(options), processors, mergeFunctions, server };
-}
-
-function resolveLimits(options: Pick<StreamingServerOptions, LimitsName>): DomainLimits {
-  return {
-    files: resolveFilesLimits("fileLimits", options.fileLimits),
-    events: resolveEventsLimits("eventLimits", options.eventLimits),
-    chat: resolveChatLimits("chatLimits", options.chatLimits),
-    data: resolveDataLimits("dataLimits", options.dataLimits),
-    metrics: resolveMetricsLimits("metricLimits", options.metricLimits),
-    batch: resolveBatchLimits("batchLimits", options.batchLimits),
-    queries: resolveQueryLimits("queryLimits", options.queryLimits),
+  const limits: DomainLimits = {
+    files: resolveFilesLimits("fileLimits", fileLimits),
+    events: resolveEventsLimits("eventLimits", eventLimits),
+    chat: resolveChatLimits("chatLimits", chatLimits),
+    data: resolveDataLimits("dataLimits", dataLimits),
+    metrics: resolveMetricsLimits("metricLimits", metricLimits),
+    batch: resolveBatchLimits("batchLimits", batchLimits),
+    queries: resolveQueryLimits("queryLimits", queryLimits),
   };
+  return { dataDir, limits, processors, mergeFunctions, server };
 }

@@ -1,4 +1,4 @@
-import { Metric, MetricKind as WireKind, toTimestamp } from "@millrace/shared-types";
+import { type Metric, MetricKind as WireKind, toTimestamp } from "@millrace/shared-types";
 
 import { checkSample } from "./check-metrics-options.js";
 import type { MetricKind, MetricSample } from "./types.js";

@@ -62,7 +62,7 @@ class Collection {
 
   async finish(): Promise<MetricsSummary> {
     await this.#flush(0);
-    return this.#summary.message;
+    return this.#summary.message();
   }
 
   #begin(): SampleBatchDraft {

@@ -1,9 +1,4 @@
-import {
-  type ItemError,
-  type MetricsSummary,
-  MetricsSummary as MetricsSummaryMessage,
-  type Status,
-} from "@millrace/shared-types";
+import type { ItemError, MetricAggregate, MetricsSummary, Status } from "@millrace/shared-types";
 
 import { statusOf } from "../data/mutation-status.js";
 import { SampleOutcome } from "../ports/metric-store.js";
@@ -24,6 +19,9 @@ const NAME_BYTES = 224;
 
 /** Bins of the sketches of all names: 10 MiB. */
 const MAX_BINS = 262_144;
+
+/** Names that are described in one go. */
+const STEP_NAMES = 500;
 
 const QUANTILES = [0.5, 0.9, 0.95, 0.99];
 
@@ -57,19 +55,27 @@ export class StreamSummary {
     }
   }
 
-  get message(): MetricsSummary {
-    const tallies = [...this.#tallies];
-    return MetricsSummaryMessage.fromPartial({
+  /** Works on some names at a time, and lets others work in between. */
+  async message(): Promise<MetricsSummary> {
+    const aggregates = new Map<string, number>();
+    const stats = new Map<string, MetricAggregate>();
+    for (const [name, tally] of this.#tallies) {
+      const aggregate = tally.aggregate(QUANTILES);
+      aggregates.set(name, aggregate.sum);
+      stats.set(name, aggregateMessage(aggregate, QUANTILES));
+      if (stats.size % STEP_NAMES === 0) await new Promise(setImmediate);
+    }
+    return {
       totalCount: this.#stored,
-      aggregates: new Map(tallies.map(([name, tally]) => [name, tally.sum])),
-      stats: new Map(tallies.map(([name, tally]) => [name, aggregateMessage(tally.aggregate(QUANTILES), QUANTILES)])),
+      aggregates,
+      stats,
       rejectedCount: this.#rejected,
       rejections: rejectionMessages(this.#rejections),
       duplicateCount: this.#duplicates,
       seriesCount: this.#seriesIds.size,
       truncated: this.#truncated,
       committedSequence: this.#committedSequence,
-    });
+    };
   }
 
   #tallyOf(name: string): SampleTally | undefined {

@@ -54,10 +54,6 @@ export class SampleTally {
     this.#sketch?.add(value, weight);
   }
 
-  get sum(): number {
-    return this.#sum.value;
-  }
-
   /** Of one sample at least. @param quantiles from 0 to 1 */
   aggregate(quantiles: readonly number[]): Aggregate {
     const sum = this.#sum.value;

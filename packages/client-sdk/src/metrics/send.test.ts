@@ -4,6 +4,7 @@ import { ServiceError } from "@millrace/shared-types";
 import { eventually } from "../testing/eventually.js";
 import { randomFaults } from "../testing/fault-plan.js";
 import { latch } from "../testing/latch.js";
+import { VirtualClock } from "../testing/virtual-clock.js";
 import { within } from "../testing/within.js";
 import { openMetrics } from "./fake-metric-server.test.support.js";
 import type { MetricSample, SendMetricsProgress } from "./types.js";
@@ -183,15 +184,54 @@ describe("sending metrics", () => {
     await expect(opened.metrics.send(numbered(3), { resume: false })).rejects.toMatchObject({ kind: "unavailable" });
   });
 
+  it.each([
+    ["a value that is a text", { value: "1" }, "value and weight of a sample are numbers, not string and number"],
+    ["a weight that is a text", { weight: "1" }, "value and weight of a sample are numbers, not number and string"],
+    ["a label that is a number", { labels: { a: 1 } }, "label 'a' is number, not a text"],
+    ["no name", { name: undefined }, "name and unit of a sample are texts"],
+    ["an unknown kind", { kind: "level" }, "a sample has no kind 'level'"],
+  ])("fails at a sample with %s", async (_, fields, message) => {
+    await using opened = openMetrics();
+    const sending = opened.metrics.send([{ name: "a", value: 1, ...fields } as never]);
+    await expect(sending).rejects.toThrow(new TypeError(message));
+  });
+
+  it("fails at a sample that no message can hold, and does not try again", async () => {
+    await using opened = openMetrics();
+    const samples = [
+      { name: "a", value: 1 },
+      { name: "a", value: 2, labels: { a: "x".repeat(5_000_000) } },
+    ];
+    const sending = opened.metrics.send(samples, { maxBatchSamples: 1 });
+    await expect(within(sending, "the failure")).rejects.toMatchObject({ kind: "message-too-large" });
+    expect(opened.faults.started).toBe(1);
+  });
+
+  it("takes a stream on which nothing is acknowledged for lost, and sends again on another", async () => {
+    const clock = new VirtualClock();
+    await using opened = openMetrics({}, clock);
+    const [gate, arrived] = [latch(), latch()];
+    opened.server.beforeWork = async () => {
+      arrived.open();
+      if (opened.server.requests.length === 1) await gate.promise;
+    };
+    let isOver = false;
+    const sending = opened.metrics.send([{ name: "a", value: 1 }]).finally(() => {
+      isOver = true;
+    });
+    await within(arrived.promise, "the first message");
+    for (let seconds = 0; !isOver && seconds < 60; seconds++) await clock.advance(1000);
+    expect(await within(sending, "the second stream")).toMatchObject({ storedCount: 1 });
+    expect(opened.server.requests).toHaveLength(2);
+    gate.open();
+  });
+
   it("refuses options that it does not have", async () => {
     await using opened = openMetrics();
     const send = (options: object) => opened.metrics.send([], options);
     await expect(send({ producerID: "a" })).rejects.toThrow("did you mean producerId?");
     await expect(send({ maxInFlight: 65 })).rejects.toThrow("not an integer from 1 to 64");
     await expect(send({ producerId: "" })).rejects.toThrow("'producerId' is empty");
-    await expect(opened.metrics.send([{ name: "a", value: "1" as never }])).rejects.toThrow(
-      "value of a sample is string",
-    );
   });
 });
 

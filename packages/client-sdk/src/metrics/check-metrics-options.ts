@@ -8,9 +8,10 @@ import type {
   MetricsReporterOptions,
   QueryMetricsOptions,
   SendMetricsOptions,
+  ValueSample,
 } from "./types.js";
 
-const SAMPLE_NAMES: ReadonlySet<string> = new Set<keyof MetricSample>([
+const SAMPLE_NAMES: ReadonlySet<string> = new Set<keyof ValueSample>([
   "name",
   "value",
   "labels",
@@ -18,6 +19,7 @@ const SAMPLE_NAMES: ReadonlySet<string> = new Set<keyof MetricSample>([
   "kind",
   "unit",
   "weight",
+  "distribution",
 ]);
 
 const SEND: NamesOf<SendMetricsOptions> = {
@@ -64,7 +66,11 @@ export function checkSample(sample: MetricSample): void {
   for (const name in sample) {
     if (!SAMPLE_NAMES.has(name)) throw new TypeError(`a sample has no '${name}'`);
   }
-  const { name, value, labels = {}, unit = "", weight = 1 } = sample;
+  const { name, labels = {}, unit = "", distribution } = sample;
+  const { value = 0, weight = 1 } = distribution === undefined ? sample : {};
+  if (distribution !== undefined && (sample.value !== undefined || sample.weight !== undefined)) {
+    throw new TypeError("a sample has a value and a weight, or a distribution");
+  }
   if (typeof name !== "string" || typeof unit !== "string") throw new TypeError("name and unit of a sample are texts");
   if (typeof value !== "number" || typeof weight !== "number") {
     throw new TypeError(`value and weight of a sample are numbers, not ${typeof value} and ${typeof weight}`);

@@ -7,9 +7,9 @@ import { latch } from "../testing/latch.js";
 import { VirtualClock } from "../testing/virtual-clock.js";
 import { within } from "../testing/within.js";
 import { openMetrics } from "./fake-metric-server.test.support.js";
-import type { MetricSample, SendMetricsProgress } from "./types.js";
+import type { SendMetricsProgress, ValueSample } from "./types.js";
 
-function* numbered(count: number): Generator<MetricSample> {
+function* numbered(count: number): Generator<ValueSample> {
   for (let n = 0; n < count; n++) yield { name: `m${String(n % 3)}`, value: n % 10 === 9 ? Number.NaN : n };
 }
 
@@ -89,7 +89,7 @@ describe("sending metrics", () => {
       full.open();
       await gate.promise;
     };
-    const source = function* (): Generator<MetricSample> {
+    const source = function* (): Generator<ValueSample> {
       for (const sample of numbered(100)) {
         read++;
         yield sample;
@@ -132,7 +132,7 @@ describe("sending metrics", () => {
       await using opened = openMetrics();
       const caller = new AbortController();
       let isClosed = false;
-      const source: AsyncIterable<MetricSample> = {
+      const source: AsyncIterable<ValueSample> = {
         [Symbol.asyncIterator]() {
           let n = 0;
           return {

@@ -48,10 +48,10 @@ export class StreamSummary {
     this.#rejected += refused.length;
     this.#rejections.push(...refused.slice(0, MAX_REJECTIONS - this.#rejections.length));
     this.#committedSequence = Math.max(this.#committedSequence, batch.committedSequence);
-    for (const [at, { series, value, weight, timeMs }] of draft.samples.entries()) {
+    for (const [at, sample] of draft.samples.entries()) {
       if (outcomes[at] !== SampleOutcome.STORED) continue;
-      this.#seriesIds.add(seriesIds[series] ?? 0);
-      this.#tallyOf(draft.series[series]?.name ?? "")?.add(value, weight, timeMs);
+      this.#seriesIds.add(seriesIds[sample.series] ?? 0);
+      this.#tallyOf(draft.series[sample.series]?.name ?? "")?.add(sample);
     }
   }
 

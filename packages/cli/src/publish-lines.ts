@@ -31,6 +31,7 @@ export async function publishLines(
   let unprinted = 0;
   const print = (result: Promise<Published>): void => {
     unprinted += 1;
+    result.catch(() => {}); // nobody looks at it behind one that has failed
     printing = printing.then(async () => {
       await terminal.write(lineOf(await result));
       unprinted -= 1;

@@ -1,12 +1,15 @@
 import { Readable, type Writable } from "node:stream";
 
 import {
+  type BatchApi,
   type ChatApi,
   type DataApi,
   type EventsApi,
   type FilesApi,
   MemoryResumeStore,
+  type MetricsApi,
   type QueryApi,
+  type SyncApi,
 } from "@millrace/client-sdk";
 
 import type { CommandClient } from "./command-context.js";
@@ -19,6 +22,9 @@ export interface CommandSetup {
   readonly events?: Partial<EventsApi>;
   readonly chat?: Partial<ChatApi>;
   readonly data?: Partial<DataApi>;
+  readonly metrics?: Partial<MetricsApi>;
+  readonly batch?: Partial<BatchApi>;
+  readonly sync?: Partial<SyncApi>;
   readonly query?: Partial<QueryApi>;
   /** Standard input. Default: empty. */
   readonly input?: Readable | string;
@@ -42,7 +48,7 @@ export interface CommandRun {
 /** Runs a command with APIs that a test makes up. */
 export async function runCommand(args: readonly string[], setup: CommandSetup = {}): Promise<CommandRun> {
   const { input = "", screen, signal, refusal, terminal = new RecordingTerminal(), ...given } = setup;
-  const apis = given as Pick<CommandClient, "files" | "events" | "chat" | "data" | "query">;
+  const apis = given as Omit<CommandClient, keyof AsyncDisposable>;
   const targets: string[] = [];
   let closed = 0;
   const code = await runCli(args, {
@@ -51,6 +57,10 @@ export async function runCommand(args: readonly string[], setup: CommandSetup = 
     screen,
     signal: signal ?? new AbortController().signal,
     resumeStore: new MemoryResumeStore(),
+    createClient(target) {
+      targets.push(target);
+      return { ...apis, [Symbol.asyncDispose]: async () => void closed++ };
+    },
     async openClient(target) {
       targets.push(target);
       if (refusal) throw refusal;

@@ -1,15 +1,19 @@
 import {
+  BatchServiceDefinition,
   ChatServiceDefinition,
   DatasetServiceDefinition,
   EventServiceDefinition,
   FileServiceDefinition,
   HealthDefinition,
   InfoServiceDefinition,
+  MetricServiceDefinition,
   QueryServiceDefinition,
   StreamingServiceDefinition,
   StreamServiceDefinition,
+  SyncServiceDefinition,
 } from "@millrace/shared-types";
 
+import { type BatchApi, createBatchApi } from "./batch/batch-api.js";
 import { type ChatApi, createChatApi } from "./chat/chat-api.js";
 import { checkCallOptions, checkDrainOptions, checkOptions, checkWaitOptions } from "./check-options.js";
 import type { ClientStats } from "./client-stats.js";
@@ -18,6 +22,7 @@ import { createEventsApi, type EventsApi, type EventsDeps } from "./events/event
 import { createFilesApi, type FilesApi } from "./files/files-api.js";
 import { checkHealth, type ServingStatus } from "./info/health.js";
 import { getServerInfo, type ServerInfo } from "./info/server-info.js";
+import { createMetricsApi, type MetricsApi } from "./metrics/metrics-api.js";
 import type { CallOptions, ClientOptions } from "./options.js";
 import { createQueryApi, type QueryApi } from "./query/query-api.js";
 import { Connection, type DrainOptions, type WaitOptions } from "./rpc/connection.js";
@@ -26,6 +31,7 @@ import type { Rpc } from "./rpc/rpc.js";
 import type { ClientStatus } from "./rpc/status-feed.js";
 import type { ConnectionState } from "./rpc/transport.js";
 import { type TypedMethods, typedMethods } from "./rpc/typed-methods.js";
+import { createSyncApi, type SyncApi } from "./sync/sync-api.js";
 
 /** The published services as they are on the wire: nothing is resumed. */
 export interface RawServices {
@@ -35,6 +41,9 @@ export interface RawServices {
   readonly eventService: TypedMethods<typeof EventServiceDefinition>;
   readonly chatService: TypedMethods<typeof ChatServiceDefinition>;
   readonly datasetService: TypedMethods<typeof DatasetServiceDefinition>;
+  readonly metricService: TypedMethods<typeof MetricServiceDefinition>;
+  readonly batchService: TypedMethods<typeof BatchServiceDefinition>;
+  readonly syncService: TypedMethods<typeof SyncServiceDefinition>;
   readonly queryService: TypedMethods<typeof QueryServiceDefinition>;
   readonly infoService: TypedMethods<typeof InfoServiceDefinition>;
   readonly health: TypedMethods<typeof HealthDefinition>;
@@ -46,6 +55,9 @@ export interface StreamingClient extends AsyncDisposable {
   readonly events: EventsApi;
   readonly chat: ChatApi;
   readonly data: DataApi;
+  readonly metrics: MetricsApi;
+  readonly batch: BatchApi;
+  readonly sync: SyncApi;
   readonly query: QueryApi;
   readonly raw: RawServices;
   /** The four kinds of call, for services of your own: see `createTypedClient`. */
@@ -118,6 +130,9 @@ function clientOver(connection: Connection, defaults: CallOptions): StreamingCli
     events: createEventsApi(deps),
     chat: createChatApi(deps),
     data: createDataApi(deps),
+    metrics: createMetricsApi(deps),
+    batch: createBatchApi(deps),
+    sync: createSyncApi(deps),
     query: createQueryApi(deps),
     raw: rawServices(rpc),
     rpc,
@@ -157,6 +172,9 @@ function rawServices(rpc: Rpc): RawServices {
     eventService: typedMethods(EventServiceDefinition, rpc),
     chatService: typedMethods(ChatServiceDefinition, rpc),
     datasetService: typedMethods(DatasetServiceDefinition, rpc),
+    metricService: typedMethods(MetricServiceDefinition, rpc),
+    batchService: typedMethods(BatchServiceDefinition, rpc),
+    syncService: typedMethods(SyncServiceDefinition, rpc),
     queryService: typedMethods(QueryServiceDefinition, rpc),
     infoService: typedMethods(InfoServiceDefinition, rpc),
     health: typedMethods(HealthDefinition, rpc),

@@ -1,3 +1,4 @@
+export * from "./batch/index.js";
 export * from "./chat/index.js";
 export { connectClient, createClient, type RawServices, type StreamingClient } from "./client.js";
 export type { ClientStats } from "./client-stats.js";
@@ -5,6 +6,7 @@ export * from "./data/index.js";
 export * from "./errors.js";
 export * from "./events/index.js";
 export * from "./files/index.js";
+export * from "./metrics/index.js";
 export type { ServingStatus } from "./info/health.js";
 export type { ServerInfo } from "./info/server-info.js";
 export type {
@@ -34,4 +36,5 @@ export type {
   TransportStatus,
 } from "./rpc/transport.js";
 export type { BidiMethod, TypedMethod, TypedMethods } from "./rpc/typed-methods.js";
+export * from "./sync/index.js";
 export { createTypedClient, type TypedClient } from "./typed-client.js";

@@ -12,7 +12,14 @@ describe("readConfig", () => {
       insecure: false,
       tls: undefined,
       drainGraceMs: 10_000,
+      retention: {},
     });
+  });
+
+  test("says what of the event log is kept", () => {
+    const env = { MILLRACE_RETENTION_EVENTS: "1000000" };
+    const { retention } = readConfig(["--retention-ms", "604800000", "--retention-bytes=1"], env);
+    expect(retention).toEqual({ maxAgeMs: 604_800_000, maxEvents: 1_000_000, maxBytes: 1 });
   });
 
   test("a flag goes before its variable, which goes before the default", () => {
@@ -41,6 +48,9 @@ describe("readConfig", () => {
     [["--tls-cert", "x"], {}, "--tls-cert and --tls-key are given together"],
     [["--tls-cert", "/nowhere", "--tls-key", "/nowhere"], {}, "--tls-cert: cannot read /nowhere"],
     [["--drain-grace-ms", "-1"], {}, "--drain-grace-ms"],
+    [["--retention-ms", "0"], {}, "--retention-ms must be a whole number from 1 to"],
+    [["--retention-bytes", "1GiB"], {}, "--retention-bytes must be a whole number"],
+    [[], { MILLRACE_RETENTION_EVENTS: "" }, "MILLRACE_RETENTION_EVENTS must be a whole number"],
     [["--host", " "], {}, "--host must not be empty"],
   ])("%j %j is refused by name", (argv, env, message) => {
     expect(() => readConfig(argv, env)).toThrow(message);

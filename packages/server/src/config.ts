@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
+import type { EventsLimits } from "./events/events-deps.js";
 import { LOG_LEVELS, type LogLevel } from "./logging.js";
 import { unknownName } from "./rpc/nearest-name.js";
 import { checkedNumber, OptionError } from "./rpc/number-options.js";
@@ -17,6 +18,8 @@ export interface Config {
   readonly insecure: boolean;
   readonly tls: TlsOptions | undefined;
   readonly drainGraceMs: number;
+  /** What of the event log is kept; what is not named has no limit. */
+  readonly retention: Partial<Pick<EventsLimits, "maxAgeMs" | "maxEvents" | "maxBytes">>;
 }
 
 interface Setting {
@@ -52,6 +55,19 @@ const SETTINGS = {
     help: "how long a drain lets calls finish",
     default: "10000",
   },
+  retentionMs: { flag: "retention-ms", value: "NUMBER", help: "events that are older are removed", default: "" },
+  retentionEvents: {
+    flag: "retention-events",
+    value: "NUMBER",
+    help: "so many events are kept, the newest",
+    default: "",
+  },
+  retentionBytes: {
+    flag: "retention-bytes",
+    value: "NUMBER",
+    help: "so many bytes of events are kept, the newest",
+    default: "",
+  },
 } as const satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof SETTINGS;
@@ -62,6 +78,7 @@ const FOREIGN_VARIABLES = ["MILLRACE_TARGET", "MILLRACE_TOKEN", "MILLRACE_SEED"]
 const PREFIX = "MILLRACE_";
 
 const DRAIN_GRACE_MS = { default: 10_000, min: 0, max: 3_600_000 };
+const RETENTION = { default: 0, min: 1, max: Number.MAX_SAFE_INTEGER };
 const PORT = { default: DEFAULT_PORT, min: 0, max: 65_535 };
 
 /**
@@ -81,6 +98,11 @@ export function readConfig(argv: readonly string[], env: Readonly<Record<string,
     insecure: switchOf(textOf("insecure")),
     tls: tlsOf(textOf("tlsCert"), textOf("tlsKey"), textOf("tlsClientCa")),
     drainGraceMs: wholeNumber(textOf("drainGraceMs"), DRAIN_GRACE_MS),
+    retention: {
+      ...limited("maxAgeMs", given.retentionMs),
+      ...limited("maxEvents", given.retentionEvents),
+      ...limited("maxBytes", given.retentionBytes),
+    },
   };
 }
 
@@ -158,6 +180,10 @@ function nonEmpty({ text, source }: Given): string {
 
 function wholeNumber({ text, source }: Given, range: Parameters<typeof checkedNumber>[2]): number {
   return checkedNumber(source, /^\d+$/.test(text) ? Number(text) : text, range);
+}
+
+function limited<Name extends keyof Config["retention"]>(name: Name, given: Given | undefined): Config["retention"] {
+  return given === undefined ? {} : { [name]: wholeNumber(given, RETENTION) };
 }
 
 function logLevel({ text, source }: Given): LogLevel {

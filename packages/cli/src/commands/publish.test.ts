@@ -104,6 +104,12 @@ describe("millrace publish", () => {
     expect(input.destroyed).toBe(true);
   });
 
+  it("prints an id without what a terminal would act on", async () => {
+    const { events } = fakeLog();
+    const { stdout } = await runCommand(["publish", "a", "--id", "a\u001b[2Jb"], { events });
+    expect(stdout).toBe("1  a\\u{1b}[2Jb\n");
+  });
+
   it("is interrupted by Ctrl-C", async () => {
     const { events } = fakeLog();
     const interrupt = new AbortController();

@@ -4,6 +4,7 @@ import type { OutgoingEvent, Published } from "@millrace/client-sdk";
 import { Command } from "commander";
 
 import { type CommandContext, type CommonOptions, withCommonOptions } from "../command-context.js";
+import { escapeControls } from "../escape-controls.js";
 import { collectPair } from "../option-parsers.js";
 import { publishLines } from "../publish-lines.js";
 
@@ -70,7 +71,7 @@ function eventOf(type: string, { stream, key, contentType, attribute }: PublishC
 }
 
 function publishedLine({ id, sequence }: Published, json: boolean | undefined): string {
-  return `${json ? JSON.stringify({ id, sequence }) : `${String(sequence)}  ${id}`}\n`;
+  return `${json ? JSON.stringify({ id, sequence }) : `${String(sequence)}  ${escapeControls(id)}`}\n`;
 }
 
 async function allOf(input: Readable): Promise<Buffer> {

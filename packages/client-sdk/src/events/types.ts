@@ -87,7 +87,8 @@ export interface PublisherOptions extends Pick<CallOptions, "signal" | "headers"
  *
  * Events are stored in the order of the `publish` calls. Only if the server refuses an event that
  * had been put into one request with others (it has other content under the same id, say) are the
- * others sent again by themselves, after what was sent meanwhile.
+ * others sent again by themselves, after what was sent meanwhile. The same goes for what the server
+ * could not store just then (its disk was full, say): `maxRequestsInFlight` 1 keeps the order even so.
  */
 export interface Publisher extends AsyncDisposable {
   /**
@@ -111,7 +112,10 @@ export interface Publisher extends AsyncDisposable {
   flush(): Promise<void>;
   /** Takes no more events and waits for those it has. Rejects as `flush` does; may be called again. */
   close(): Promise<void>;
-  /** Closes. */
+  /**
+   * Closes, and rejects as `flush` does, so that no failure goes unnoticed. With `await using`, a block that was left
+   * by an exception then throws a `SuppressedError`, whose `suppressed` is that exception.
+   */
   [Symbol.asyncDispose](): Promise<void>;
   /** Bytes of events that are not durable yet. */
   readonly pendingBytes: number;

@@ -1,5 +1,6 @@
 import type { FeedCursor, FeedRun, RunLimits, Selection, SkippedPart } from "./feed.js";
 import type { SelectionGroup } from "./selection-group.js";
+import { ReadAhead } from "./read-ahead.js";
 import type { SelectionReader } from "./selection-reader.js";
 import type { SequenceWaiters, Waiter } from "./sequence-waiters.js";
 import type { SharedEvent } from "./shared-event.js";
@@ -29,7 +30,7 @@ export class LogCursor implements FeedCursor, Waiter {
   readonly #onAbort = (): void => this.fail(this.#wait?.signal?.reason as Error);
   readonly #host: CursorHost;
   readonly #group: SelectionGroup;
-  readonly #reader: SelectionReader;
+  readonly #stored: ReadAhead;
   #position: number;
   /** Number in its group of the event that comes next, as long as that is known. */
   #nextNumber: number | undefined;
@@ -39,7 +40,7 @@ export class LogCursor implements FeedCursor, Waiter {
   constructor(host: CursorHost, group: SelectionGroup, after: number) {
     this.#host = host;
     this.#group = group;
-    this.#reader = host.readerOf(group.selection);
+    this.#stored = new ReadAhead(host.readerOf(group.selection), () => host.lastSequence);
     this.#position = after;
     this.#moveTo(after);
   }
@@ -109,8 +110,7 @@ export class LogCursor implements FeedCursor, Waiter {
   }
 
   async #fromStorage(limits: RunLimits): Promise<FeedRun> {
-    const until = this.#host.lastSequence;
-    const { events, scannedTo, exhausted } = await this.#reader.read({ after: this.#position, until }, limits);
+    const { events, scannedTo, exhausted } = await this.#stored.read(this.#position, limits);
     this.#host.throwIfClosed();
     this.#moveTo(scannedTo);
     return { events, position: scannedTo, caughtUp: exhausted };

@@ -6,12 +6,12 @@ import { encodeEvents, piecesOf } from "./encode-events.js";
 import type { EventsDeps } from "./events-deps.js";
 import { openWatch, type WatchPace } from "./watch.js";
 
-const PACE: WatchPace = { maxEvents: 512, maxBytes: 64 * 1024, delayMs: 0 };
+const PACE: WatchPace = { maxEvents: 512, maxBytes: 64 * 1024, delayMs: 0, readsAhead: true };
 
 /**
  * Streams the events that a request selects, in the order of the log, each exactly once, and does not end by
- * itself unless the request says where. A slow client reads from storage at its own pace: it costs one run of
- * events, 64 KiB or one publication. Headers are sent when the watch is in place: a publication that is
+ * itself unless the request says where. A slow client reads from storage at its own pace: it costs two runs of
+ * events, each 64 KiB or one publication. Headers are sent when the watch is in place: a publication that is
  * acknowledged after that is delivered. Controls are sent only if the request asks for them.
  *
  * @throws ServiceError `INVALID_FIELD`, `LIMIT_EXCEEDED`, `INVALID_FILTER`, `INVALID_CURSOR`, `EPOCH_CHANGED`,

@@ -61,7 +61,7 @@ interface WatchParts {
   readonly deps: EventsDeps;
 }
 
-/** Reads along for one client, and decides what it is told. Holds one run of events. */
+/** Reads along for one client, and decides what it is told. Holds one run of events; its cursor may hold the next. */
 export class Watch implements Disposable {
   readonly plan: WatchPlan;
   readonly #pace: WatchPace;
@@ -181,8 +181,8 @@ export class Watch implements Disposable {
   }
 
   get #limits(): RunLimits {
-    const { maxEvents, maxBytes } = this.#pace;
-    return { maxEvents: Math.min(maxEvents, this.#left), maxBytes };
+    const { maxEvents, maxBytes, readsAhead = false } = this.#pace;
+    return { maxEvents: Math.min(maxEvents, this.#left), maxBytes, readsAhead };
   }
 
   #takeHeld(run: FeedRun): FeedRun {

@@ -7,7 +7,7 @@ import type { EventLedger } from "./sqlite-event-ledger.js";
 import type { EventNames, StreamEntry, TypeEntry } from "./sqlite-event-names.js";
 import type { AppendOutcome, AppendPlaces, EventFailure } from "./sqlite-event-protocol.js";
 import { type EventContent, type EventPlace, type EventRecord, RecordWriter } from "./sqlite-event-record.js";
-import { addRow, DamagedEvent, type EventRow, prepareRow } from "./sqlite-event-row.js";
+import { addRow, DamagedEvent, type EventRow, NamesByNumber, prepareRow } from "./sqlite-event-row.js";
 
 type Places = Map<number, { readonly sequence: number; readonly revision: number }>;
 
@@ -25,6 +25,7 @@ export class EventAppender {
   readonly #ledger: EventLedger;
   readonly #names: EventNames;
   readonly #rowOf: (sequence: number) => EventRow;
+  readonly #namesOfRows: NamesByNumber;
   readonly #statements: Readonly<Record<"find" | "insert" | "noteStream" | "noteType", StatementSync>>;
 
   constructor(database: DatabaseSync, ledger: EventLedger, names: EventNames) {
@@ -37,6 +38,7 @@ export class EventAppender {
       noteType: database.prepare("INSERT OR IGNORE INTO type_blocks VALUES (?, ?)"),
     };
     this.#rowOf = prepareRow(database);
+    this.#namesOfRows = new NamesByNumber(database, { keeps: false }); // a name may be rolled back, its number given again
   }
 
   append({ expectedRevision, records }: PackedAppend, nowMs: number): AppendOutcome {
@@ -62,7 +64,7 @@ export class EventAppender {
       if (found === undefined) continue;
       try {
         const row = this.#rowOf(found.sequence);
-        const isSame = addRow(new RecordWriter(1024), row).saysTheSame(record);
+        const isSame = addRow(new RecordWriter(1024), row, this.#namesOfRows).saysTheSame(record);
         if (!isSame) return { kind: "conflict", stream: content.stream, id: content.id };
         known.set(index, { sequence: row[0], revision: row[1] });
       } catch (error) {

@@ -59,7 +59,7 @@ export class SqliteEventLog implements EventLog {
   readonly #writer: Writer;
   readonly #appends: AppendQueue;
   readonly #listeners = new Set<AppendListener>();
-  /** Started with the first read. */
+  /** Starts with the log, so that the first watch need not wait for it; again with a read, should it have ended. */
   #reader: Promise<Reader> | undefined;
   #firstSequence: number;
   #lastSequence: number;
@@ -96,7 +96,9 @@ export class SqliteEventLog implements EventLog {
       worker: "sqlite-event-writer-worker",
       workerData,
     });
-    return new SqliteEventLog(started.thread, started.ready as EventLogState, workerData, clock);
+    const log = new SqliteEventLog(started.thread, started.ready as EventLogState, workerData, clock);
+    log.#startReader().catch(() => {}); // a read that meets the failure tells of it
+    return log;
   }
 
   async append(append: Append): Promise<AppendResult> {
@@ -170,7 +172,7 @@ export class SqliteEventLog implements EventLog {
     request: Extract<ReadRequest, { readonly kind: Kind }>,
   ): Promise<ReadResults[Kind]> {
     this.#checkOpen();
-    const starting = (this.#reader ??= startReader(this.#workerData));
+    const starting = this.#reader ?? this.#startReader();
     try {
       return await (await starting).ask<Kind>(request);
     } catch (error) {
@@ -181,6 +183,10 @@ export class SqliteEventLog implements EventLog {
       if (gone && this.#reader === starting) this.#reader = undefined; // the next read starts another one
       throw error;
     }
+  }
+
+  #startReader(): Promise<Reader> {
+    return (this.#reader = startReader(this.#workerData));
   }
 
   /** Takes note of what was stored, and passes it to those who listen. */

@@ -7,7 +7,7 @@ import { readsSystemOnly } from "../../ports/event-log-patterns.js";
 import { failureOf } from "./sqlite-event-failure.js";
 import type { KeyedPlace, ReadResults } from "./sqlite-event-protocol.js";
 import { RecordWriter } from "./sqlite-event-record.js";
-import { addRow, type EventRow, prepareRow, SELECT_EVENTS } from "./sqlite-event-row.js";
+import { addRow, type EventRow, NamesByNumber, prepareRow, SELECT_EVENTS } from "./sqlite-event-row.js";
 import { EventRun } from "./sqlite-event-run.js";
 import { selectionOf, type Selection, type Window } from "./sqlite-event-selection.js";
 
@@ -23,12 +23,18 @@ const NEWEST_OF_KEY = `
     WHERE newer.stream_id = e.stream_id AND newer.key = e.key AND newer.sequence > e.sequence AND newer.sequence <= ?
   )`;
 
+/** Statements that are kept, at most. Few differ: conditions list at most 64 types and streams, by number. */
+const MAX_PREPARED = 64;
+
 type BoundedRead = ReadOptions & { readonly until: number };
 
 /** Answers questions about what is stored, within read transactions of the caller. */
 export class EventReader {
   readonly #database: DatabaseSync;
   readonly #rowOf: (sequence: number) => EventRow;
+  readonly #names: NamesByNumber;
+  /** By their text. */
+  readonly #prepared = new Map<string, StatementSync>();
   readonly #statements: Readonly<Record<"range" | "previous" | "from" | "streamRange", StatementSync>>;
 
   constructor(database: DatabaseSync) {
@@ -48,6 +54,7 @@ export class EventReader {
       ),
     };
     this.#rowOf = prepareRow(database);
+    this.#names = new NamesByNumber(database, { keeps: true });
   }
 
   read(options: ReadOptions): ReadResults["read"] {
@@ -59,7 +66,7 @@ export class EventReader {
       maxEvents: Math.min(options.maxEvents, MAX_EVENTS),
       maxBytes: Math.min(options.maxBytes, MAX_BYTES),
     };
-    const run = new EventRun(limits, backwards ? -1 : 1, backwards ? until + 1 : after);
+    const run = new EventRun(limits, backwards ? -1 : 1, backwards ? until + 1 : after, this.#names);
     const exhausted = this.#fill(run, { ...options, until });
     if (exhausted) run.end(backwards ? Math.min(after, until) + 1 : Math.max(after, until));
     return { records: run.finish(), scannedTo: run.scannedTo, exhausted };
@@ -70,7 +77,7 @@ export class EventReader {
     const indexes = events.flatMap(({ stream, key, sequence }, index) => {
       const found = this.#statements.previous.get(stream, key, sequence);
       if (found === undefined) return [];
-      addRow(records, this.#rowOf(Number(found["sequence"])));
+      addRow(records, this.#rowOf(Number(found["sequence"])), this.#names);
       return [index];
     });
     return { indexes, records: records.finish() };
@@ -119,12 +126,21 @@ export class EventReader {
     { newestOfKey = false, backwards = false, until }: BoundedRead,
   ): (window: Window) => Iterable<EventRow> {
     const newest = newestOfKey ? { sql: NEWEST_OF_KEY, values: [until] } : { sql: "", values: [] };
-    const statement = this.#database.prepare(
+    const statement = this.#prepare(
       `${SELECT_EVENTS} e.sequence BETWEEN ? AND ? AND ${selection.sql} ${newest.sql} ORDER BY e.sequence ${backwards ? "DESC" : "ASC"}`,
     );
-    statement.setReturnArrays(true);
     const values = [...selection.values, ...newest.values];
     return ({ low, high }) => statement.iterate(low, high, ...values) as Iterable<unknown> as Iterable<EventRow>;
+  }
+
+  #prepare(sql: string): StatementSync {
+    const known = this.#prepared.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(sql);
+    statement.setReturnArrays(true);
+    if (this.#prepared.size >= MAX_PREPARED) this.#prepared.clear();
+    this.#prepared.set(sql, statement);
+    return statement;
   }
 
   #range(): { readonly first: number; readonly last: number } {

@@ -58,13 +58,12 @@ export class RecordWriter {
     const start = this.#length;
     this.#buffer.writeUInt32LE(tombstone ? 1 : 0, start + PLACE_BYTES);
     this.#length = start + PARTS_AT;
-    for (const [index, text] of [stream, id, type, key].entries()) {
-      this.#addPart(start, index, this.#buffer.write(text, this.#length));
-    }
-    for (const [index, bytes] of [head, payload].entries()) {
-      this.#buffer.set(bytes, this.#length);
-      this.#addPart(start, 4 + index, bytes.length);
-    }
+    this.#addText(start, 0, stream);
+    this.#addText(start, 1, id);
+    this.#addText(start, 2, type);
+    this.#addText(start, 3, key);
+    this.#addBytes(start, 4, head);
+    this.#addBytes(start, 5, payload);
     const record = new EventRecord(this.#buffer, start);
     if (place !== undefined) record.setPlace(place);
     return record;
@@ -78,6 +77,15 @@ export class RecordWriter {
   /** All that was added, ready to be transferred. Ends the writer. */
   finish(): ArrayBuffer {
     return this.#transfer(this.#length);
+  }
+
+  #addText(start: number, index: number, text: string): void {
+    this.#addPart(start, index, text === "" ? 0 : this.#buffer.write(text, this.#length));
+  }
+
+  #addBytes(start: number, index: number, bytes: Uint8Array): void {
+    this.#buffer.set(bytes, this.#length);
+    this.#addPart(start, index, bytes.length);
   }
 
   #addPart(start: number, index: number, bytes: number): void {
@@ -102,26 +110,20 @@ export class EventRecord {
   readonly end: number;
   readonly #buffer: Buffer;
   readonly #start: number;
-  /** Where each part begins. */
-  readonly #parts: readonly number[];
 
   constructor(buffer: Buffer, start: number) {
     this.#buffer = buffer;
     this.#start = start;
-    let at = start + PARTS_AT;
-    this.#parts = PARTS.map((_, index) => {
-      const begin = at;
-      at += buffer.readUInt32LE(start + LENGTHS_AT + 4 * index);
-      return begin;
-    });
-    this.end = at;
+    this.end = start + PARTS_AT;
+    for (let index = 0; index < PARTS.length; index += 1) this.end += this.#lengthOf(index);
   }
 
   setPlace({ sequence, revision, appendStart, appendEnd, storedAtMs }: EventPlace): void {
-    let at = this.#start;
-    for (const value of [sequence, revision, appendStart, appendEnd, storedAtMs]) {
-      at = this.#buffer.writeDoubleLE(value, at);
-    }
+    let at = this.#buffer.writeDoubleLE(sequence, this.#start);
+    at = this.#buffer.writeDoubleLE(revision, at);
+    at = this.#buffer.writeDoubleLE(appendStart, at);
+    at = this.#buffer.writeDoubleLE(appendEnd, at);
+    this.#buffer.writeDoubleLE(storedAtMs, at);
   }
 
   /** Of all of the record. */
@@ -135,21 +137,34 @@ export class EventRecord {
   }
 
   content(): EventContent {
+    const streamAt = this.#start + PARTS_AT;
+    const idAt = streamAt + this.#lengthOf(0);
+    const typeAt = idAt + this.#lengthOf(1);
+    const keyAt = typeAt + this.#lengthOf(2);
+    const headAt = keyAt + this.#lengthOf(3);
+    const payloadAt = headAt + this.#lengthOf(4);
     return {
-      stream: this.#text(0),
-      id: this.#text(1),
-      type: this.#text(2),
-      key: this.#text(3),
+      stream: this.#text(streamAt, idAt),
+      id: this.#text(idAt, typeAt),
+      type: this.#text(typeAt, keyAt),
+      key: this.#text(keyAt, headAt),
       tombstone: this.#buffer.readUInt32LE(this.#start + PLACE_BYTES) === 1,
-      head: this.#bytes(4),
-      payload: this.#bytes(5),
+      head: this.#bytes(headAt, payloadAt),
+      payload: this.#bytes(payloadAt, this.end),
     };
   }
 
   /** The event; head and payload are views of the buffer. */
   event(): LogEvent {
+    const { stream, id, type, key, tombstone, head, payload } = this.content();
     return {
-      ...this.content(),
+      stream,
+      id,
+      type,
+      key,
+      tombstone,
+      head,
+      payload,
       sequence: this.#buffer.readDoubleLE(this.#start),
       revision: this.#buffer.readDoubleLE(this.#start + 8),
       appendEnd: this.#buffer.readDoubleLE(this.#start + 24),
@@ -161,12 +176,16 @@ export class EventRecord {
     return this.#buffer.subarray(this.#start + PLACE_BYTES, this.end);
   }
 
-  #text(index: number): string {
-    return this.#buffer.toString("utf8", this.#parts[index], this.#parts[index + 1]);
+  /** Of one of the {@link PARTS}. */
+  #lengthOf(index: number): number {
+    return this.#buffer.readUInt32LE(this.#start + LENGTHS_AT + 4 * index);
   }
 
-  #bytes(index: number): Uint8Array {
-    const [begin = 0, end = this.end] = this.#parts.slice(index, index + 2);
+  #text(begin: number, end: number): string {
+    return this.#buffer.toString("utf8", begin, end);
+  }
+
+  #bytes(begin: number, end: number): Uint8Array {
     return new Uint8Array(this.#buffer.buffer, this.#buffer.byteOffset + begin, end - begin);
   }
 }

@@ -2,7 +2,7 @@
 import type { ReadOptions } from "../../ports/event-log.js";
 
 import { RecordWriter } from "./sqlite-event-record.js";
-import { addRow, type EventRow } from "./sqlite-event-row.js";
+import { addRow, type EventRow, type NamesByNumber } from "./sqlite-event-row.js";
 
 /** An append that may go on with the next row. */
 interface OpenAppend {
@@ -20,13 +20,20 @@ export class EventRun {
   scannedTo: number;
   readonly #limits: Pick<ReadOptions, "maxEvents" | "maxBytes">;
   readonly #step: 1 | -1;
+  readonly #names: NamesByNumber;
   readonly #records = new RecordWriter(64 * 1024);
   #events = 0;
   #bytes = 0;
   #open: OpenAppend | undefined;
 
-  constructor(limits: Pick<ReadOptions, "maxEvents" | "maxBytes">, step: 1 | -1, scannedTo: number) {
+  constructor(
+    limits: Pick<ReadOptions, "maxEvents" | "maxBytes">,
+    step: 1 | -1,
+    scannedTo: number,
+    names: NamesByNumber,
+  ) {
     this.#limits = limits;
+    this.#names = names;
     this.#step = step;
     this.scannedTo = scannedTo;
   }
@@ -50,7 +57,7 @@ export class EventRun {
     const [sequence, , start, end] = row;
     if (this.#open?.end !== end) this.#keep(sequence - this.#step);
     this.#open ??= { start, end, mark: this.#records.length, events: 0, bytes: 0 };
-    addRow(this.#records, row);
+    addRow(this.#records, row, this.#names);
     this.#open.events += 1;
     this.#open.bytes += row[11].length + row[12].length;
     if (!this.#fits(this.#open)) return false;

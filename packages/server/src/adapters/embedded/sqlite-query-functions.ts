@@ -6,7 +6,7 @@ import type { QueryScope } from "../../ports/query-engine.js";
 
 import { protoMapJson, protoText, protoTimeMs } from "./proto-fields.js";
 import { RecordWriter } from "./sqlite-event-record.js";
-import { addRow, type EventRow } from "./sqlite-event-row.js";
+import { addNamedRow, type EventRow } from "./sqlite-event-row.js";
 import { RowRecord } from "./sqlite-item-record.js";
 import { QueryError } from "./sqlite-query-failure.js";
 
@@ -45,7 +45,7 @@ export function defineFunctions(database: DatabaseSync, scopeOf: () => QueryScop
   define("event_content_type", (head: Uint8Array) => protoText(head, EVENT.contentType));
   define("event_source", (head: Uint8Array) => protoText(head, EVENT.source));
   define("event_attributes", (head: Uint8Array) => protoMapJson(head, EVENT.attributes));
-  define("event_payload", (...row: EventRow) => eventPayload(row));
+  define("event_payload", (stream: string, type: string, ...row: EventRow) => eventPayload(row, stream, type));
 
   define("chat_user", (payload: Uint8Array) => protoText(payload, CHAT.userId));
   define("chat_target", (payload: Uint8Array) => protoText(payload, CHAT.targetMessageId));
@@ -90,9 +90,9 @@ function recordOf(bytes: Uint8Array): RowRecord {
   return record;
 }
 
-function eventPayload(row: EventRow): Uint8Array {
+function eventPayload(row: EventRow, stream: string, type: string): Uint8Array {
   try {
-    addRow(new RecordWriter(1024 + row[11].length + row[12].length), row);
+    addNamedRow(new RecordWriter(1024 + row[11].length + row[12].length), row, stream, type);
   } catch {
     throw damaged("event", row[0]);
   }

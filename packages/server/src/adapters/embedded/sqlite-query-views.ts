@@ -1,5 +1,10 @@
 /** The published tables over the files of an embedded server. Imports only what runs in the processes of queries. */
-import { QUERY_TABLES, type QueryColumnType, type QueryTableColumn, type QueryTableName } from "../../ports/query-tables.js";
+import {
+  QUERY_TABLES,
+  type QueryColumnType,
+  type QueryTableColumn,
+  type QueryTableName,
+} from "../../ports/query-tables.js";
 
 /** Names under which the files are attached. */
 export const ATTACHED = ["records_db", "events_db", "items_db", "metrics_db"] as const;

@@ -105,7 +105,7 @@ export class ScriptedSession {
 export class ScriptedServer implements AsyncDisposable {
   readonly transport: InMemoryTransport;
   readonly client: StreamingClient;
-  readonly store = new MemoryReplicaStore();
+  readonly store: MemoryReplicaStore = new MemoryReplicaStore();
   readonly #sessions: ScriptedSession[] = [];
   #wake: () => void = () => {};
 

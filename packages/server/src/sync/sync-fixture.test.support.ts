@@ -23,7 +23,7 @@ import { openSync, type SyncOptions } from "./open-sync.js";
 import { syncData } from "./sync-data.js";
 import type { SyncDeps } from "./sync-deps.js";
 
-export const START_MS = Date.UTC(2026, 0, 1);
+export const START_MS: number = Date.UTC(2026, 0, 1);
 export const RETENTION_MS = 3_600_000;
 
 /** The domain for a test, in memory, with a clock that the test moves and a collection `c` for each policy named. */

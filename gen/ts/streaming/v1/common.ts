@@ -115,7 +115,10 @@ export const ErrorReason = {
    * consumer policy allows. metadata: resume_token.
    */
   SLOW_CONSUMER: 43,
-  /** CONSUMER_REPLACED - ABORTED. Another stream attached to the subscription with this consumer_id. */
+  /**
+   * CONSUMER_REPLACED - ABORTED. Another stream attached to the subscription with this consumer_id,
+   * or synchronizes this replica.
+   */
   CONSUMER_REPLACED: 45,
   /** SNAPSHOT_EXPIRED - FAILED_PRECONDITION. The read snapshot has expired. metadata: snapshot_id. */
   SNAPSHOT_EXPIRED: 44,

@@ -81,7 +81,13 @@ function fakeSync({ server, documents = [], conflicts = [], changes = [] }: Setu
       };
     },
     collections: {
-      create: async (name: string, options: object) => ({ name, documentCount: 0, tombstoneRetentionMs: 1, policy: "reject", ...options }),
+      create: async (name: string, options: object) => ({
+        name,
+        documentCount: 0,
+        tombstoneRetentionMs: 1,
+        policy: "reject",
+        ...options,
+      }),
       async *list() {
         yield { name: "notes", policy: "reject", documentCount: 3, tombstoneRetentionMs: 1 };
       },
@@ -136,14 +142,22 @@ describe("millrace sync", () => {
     const plain = await run(["list", "notes"], { documents });
     expect(plain.stdout).not.toContain("\u001B");
     const { stdout } = await run(["list", "notes", "--json"], { documents });
-    expect(stdout.trim().split("\n").slice(1).map((line) => JSON.parse(line) as unknown)).toEqual([
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .slice(1)
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
       { id: "b", dataBase64: "/w==", contentType: "", pending: true },
       { id: "c", data: 1, siblings: [{ data: 2 }] },
     ]);
   });
 
   it("works without a connection with --replica, and says that it does", async () => {
-    const { code, stderr, opened, written } = await run(["put", "notes", "a", "1", "--replica", file], { server: "offline" });
+    const { code, stderr, opened, written } = await run(["put", "notes", "a", "1", "--replica", file], {
+      server: "offline",
+    });
     expect([code, written]).toEqual([0, [["a", 1]]]);
     expect(stderr).toBe("millrace: no connection to 127.0.0.1:50051; changes that are kept for later: 1\n");
     expect(opened[0]).toMatchObject({ collections: ["notes"], path: file });
@@ -157,7 +171,9 @@ describe("millrace sync", () => {
   });
 
   it("fails with what the server refuses", async () => {
-    const missing = await run(["list", "notes", "--replica", file], { server: new NotFoundError("no such collection") });
+    const missing = await run(["list", "notes", "--replica", file], {
+      server: new NotFoundError("no such collection"),
+    });
     expect(missing).toMatchObject({ code: 1, stdout: "" });
     const conflicts = [
       { collection: "notes", id: "a", mine: document("a", "1"), reason: "REVISION_MISMATCH", message: "too late" },
@@ -166,7 +182,9 @@ describe("millrace sync", () => {
     expect([refused.code, refused.stderr]).toEqual([1, "millrace: refused: REVISION_MISMATCH: too late\n"]);
     expect((await run(["put", "notes", "b", "1"], { conflicts })).code).toBe(0);
     expect((await run(["conflicts", "notes"], { conflicts })).stdout).toBe("a\tREVISION_MISMATCH\t1\n");
-    expect((await run(["conflicts", "notes", "--json"], { conflicts })).stdout).toBe('{"id":"a","reason":"REVISION_MISMATCH","data":1}\n');
+    expect((await run(["conflicts", "notes", "--json"], { conflicts })).stdout).toBe(
+      '{"id":"a","reason":"REVISION_MISMATCH","data":1}\n',
+    );
   });
 
   it("watches: what there is, then what changes, nothing of it twice", async () => {

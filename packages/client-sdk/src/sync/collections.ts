@@ -7,7 +7,6 @@ import type { SyncDeps } from "./sync-api.js";
 import { POLICY_NAMES, policyNameOf, toPolicy } from "./sync-policy.js";
 import type { CreateSyncCollectionOptions, ListSyncOptions, SyncCollectionInfo } from "./types.js";
 
-
 /** Makes a collection. See {@link SyncCollectionsApi.create}. */
 export async function createCollection(
   { rpc }: Pick<SyncDeps, "rpc">,
@@ -20,7 +19,10 @@ export async function createCollection(
   checkPolicy(policy, POLICY_NAMES);
   const tombstoneRetention = tombstoneRetentionMs === undefined ? undefined : durationOfMs(tombstoneRetentionMs);
   const collection = { name, policy: toPolicy(policy), tombstoneRetention };
-  return toInfo((await rpc.unary(SyncServiceDefinition, SyncServiceDefinition.methods.createCollection, { collection }, call)).collection);
+  return toInfo(
+    (await rpc.unary(SyncServiceDefinition, SyncServiceDefinition.methods.createCollection, { collection }, call))
+      .collection,
+  );
 }
 
 /** All collections. See {@link SyncCollectionsApi.list}. */

@@ -16,10 +16,21 @@ const anyPrefix = fc.constantFrom("", "a", "a/", "é", "z");
 const anyValue = fc.constantFrom("\u0000", "\u0000x", "\u0001one", "\u0001two");
 
 const anyWrite: fc.Arbitrary<ReplicaWrite> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ type: fc.constant("put"), table: anyTable, key: anyKey, value: anyValue.map(bytes) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ type: fc.constant("put"), table: anyTable, key: anyKey, value: anyValue.map(bytes) }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("delete"), table: anyTable, key: anyKey }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("clear"), table: anyTable, prefix: anyPrefix }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant("move"), from: fc.constant("t"), to: fc.constant("u"), prefix: anyPrefix }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("move"),
+      from: fc.constant("t"),
+      to: fc.constant("u"),
+      prefix: anyPrefix,
+    }),
+  },
 );
 
 type Model = Map<string, Map<string, string>>;
@@ -76,13 +87,18 @@ export function describeReplicaStore(name: string, makePlace: () => Promise<Repl
       await durable;
       await store[Symbol.asyncDispose]();
       store = await place.open();
-      expect(store.scan("t", { limit: 10 }).map(({ key, value }) => `${key}=${text(value)}`)).toEqual(["a=one", "b=two"]);
+      expect(store.scan("t", { limit: 10 }).map(({ key, value }) => `${key}=${text(value)}`)).toEqual([
+        "a=one",
+        "b=two",
+      ]);
     });
 
     it("makes writes of one turn durable together, in their order", async () => {
       const settled: string[] = [];
       const first = store.write([put("a", "1")]).then(() => settled.push("first"));
-      const second = store.write([put("a", "2"), { type: "delete", table: "t", key: "b" }]).then(() => settled.push("second"));
+      const second = store
+        .write([put("a", "2"), { type: "delete", table: "t", key: "b" }])
+        .then(() => settled.push("second"));
       await Promise.all([first, second]);
       expect(settled).toEqual(["first", "second"]);
       expect(text(store.get("t", "a"))).toBe("2");
@@ -111,7 +127,12 @@ export function describeReplicaStore(name: string, makePlace: () => Promise<Repl
         const wanted = order.filter((key) => key.startsWith(prefix));
         for (const after of order) {
           const found = store.scan("t", { prefix, after, limit: 2 }).map(({ key }) => key);
-          expect(found).toEqual(wanted.slice(wanted.findIndex((key) => compare(key, after) > 0)).filter((key) => compare(key, after) > 0).slice(0, 2));
+          expect(found).toEqual(
+            wanted
+              .slice(wanted.findIndex((key) => compare(key, after) > 0))
+              .filter((key) => compare(key, after) > 0)
+              .slice(0, 2),
+          );
         }
       }
     });

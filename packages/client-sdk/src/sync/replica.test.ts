@@ -1,5 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
-import { ChangeOperation, ConflictPolicy, encodeStatusDetails, decodeMessage, ServiceError, Status, SyncOutcome } from "@millrace/shared-types";
+import {
+  ChangeOperation,
+  ConflictPolicy,
+  encodeStatusDetails,
+  decodeMessage,
+  ServiceError,
+  Status,
+  SyncOutcome,
+} from "@millrace/shared-types";
 
 import { eventually } from "../testing/eventually.js";
 import { change, documentsOf, gone, ScriptedServer } from "./scripted-sync-server.test.support.js";
@@ -245,7 +253,9 @@ describe("synced", () => {
     const synced = replica.synced().then(() => order.push("synced"));
     session.checkpoint("under way"); // from before the replica asked
     const { pushId, changes } = await session.expect("push");
-    await eventually(() => expect(Buffer.from(server.store.get("followed", "notes") ?? []).toString()).toContain("under way"));
+    await eventually(() =>
+      expect(Buffer.from(server.store.get("followed", "notes") ?? []).toString()).toContain("under way"),
+    );
     order.push("answered");
     expect(changes).toEqual([]);
     session.say({ $case: "pushResult", value: { pushId, results: [], lastReplicaSequence: 0 } });
@@ -321,7 +331,9 @@ describe("what is no replica, document or option", () => {
     await expect(notes.put("a\ud800", 1)).rejects.toThrow(TypeError);
     await expect(notes.put("a", undefined)).rejects.toThrow(TypeError);
     await expect(notes.put("a", "x".repeat(1024 * 1024))).rejects.toThrow(RangeError);
-    await expect(replica.write(Array.from({ length: 501 }, (_, n) => ({ collection: "notes", id: String(n), put: 1 })))).rejects.toThrow(RangeError);
+    await expect(
+      replica.write(Array.from({ length: 501 }, (_, n) => ({ collection: "notes", id: String(n), put: 1 }))),
+    ).rejects.toThrow(RangeError);
     expect(documentsOf(replica)).toEqual([]);
     await replica.close();
     await expect(notes.put("a", 1)).rejects.toMatchObject({ kind: "cancelled" });

@@ -32,7 +32,8 @@ export class ScriptedSession {
     for (;;) {
       const next = this.#heard.shift();
       if (next?.kind?.$case === kind) return next.kind.value as Kinds[K];
-      if (next !== undefined && next.kind?.$case !== "ack") throw new Error(`expected ${kind}, got ${JSON.stringify(next)}`);
+      if (next !== undefined && next.kind?.$case !== "ack")
+        throw new Error(`expected ${kind}, got ${JSON.stringify(next)}`);
       if (next === undefined) await within(new Promise<void>((resolve) => (this.#wakeTest = resolve)), kind);
     }
   }
@@ -43,7 +44,10 @@ export class ScriptedSession {
   }
 
   /** Takes hello and answers it; then a checkpoint with these changes. */
-  async welcome(rest: PartialMessage<SyncWelcome> = {}, changes: readonly PartialMessage<SyncChange>[] = []): Promise<SyncHello> {
+  async welcome(
+    rest: PartialMessage<SyncWelcome> = {},
+    changes: readonly PartialMessage<SyncChange>[] = [],
+  ): Promise<SyncHello> {
     const hello = await this.expect("hello");
     this.say({ $case: "welcome", value: { serverId: "server", ...rest } });
     this.changes(changes, "begun");
@@ -148,15 +152,34 @@ export class ScriptedServer implements AsyncDisposable {
 }
 
 /** A change as the server sends it. */
-export function change(docId: string, value: unknown, rest: PartialMessage<SyncChange> = {}): PartialMessage<SyncChange> {
+export function change(
+  docId: string,
+  value: unknown,
+  rest: PartialMessage<SyncChange> = {},
+): PartialMessage<SyncChange> {
   const content = Buffer.from(JSON.stringify(value));
   const time = { wallMs: 1000, counter: 0, nodeId: "other" };
   const contentType = "application/json";
-  return { collection: "notes", docId, operation: ChangeOperation.UPSERT, content, contentType, time, sequence: 1, ...rest };
+  return {
+    collection: "notes",
+    docId,
+    operation: ChangeOperation.UPSERT,
+    content,
+    contentType,
+    time,
+    sequence: 1,
+    ...rest,
+  };
 }
 
 export function gone(docId: string, sequence: number): PartialMessage<SyncChange> {
-  return { collection: "notes", docId, operation: ChangeOperation.DELETE, time: { wallMs: 2000, counter: 0, nodeId: "other" }, sequence };
+  return {
+    collection: "notes",
+    docId,
+    operation: ChangeOperation.DELETE,
+    time: { wallMs: 2000, counter: 0, nodeId: "other" },
+    sequence,
+  };
 }
 
 /** Documents of a replica as `id=json`, with a star for those that are pending. */

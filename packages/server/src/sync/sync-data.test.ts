@@ -65,7 +65,10 @@ describe("SyncData", () => {
   it("ends the older session of a replica, and keeps it from other users", async () => {
     const { deps } = await openSyncFixture();
     const older = await TestReplica.connected(deps, "r1");
-    const isOver = expect(older.next()).rejects.toMatchObject({ code: StatusCode.ABORTED, reason: "CONSUMER_REPLACED" });
+    const isOver = expect(older.next()).rejects.toMatchObject({
+      code: StatusCode.ABORTED,
+      reason: "CONSUMER_REPLACED",
+    });
     const newer = await TestReplica.connected(deps, "r1");
     await isOver;
     await newer.push([upsert("a", "1")]);

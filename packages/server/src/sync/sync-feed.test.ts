@@ -117,7 +117,10 @@ describe("what a replica is sent", () => {
     expect([...(checkpoint satisfies SyncCheckpoint).cursors.keys()]).toEqual(["d"]);
     replica.send({ $case: "subscribe", value: { add: [{ name: "nope" }] } });
     expect(await replica.expect("error")).toMatchObject({ status: { code: 5 } });
-    await writer.push([upsert("a", "3", { time: at(2), base: at(1) }), upsert("b", "4", { collection: "d", time: at(3) })]);
+    await writer.push([
+      upsert("a", "3", { time: at(2), base: at(1) }),
+      upsert("b", "4", { collection: "d", time: at(3) }),
+    ]);
     expect(told((await replica.checkpoint()).changes)).toEqual(["b=4"]);
   });
 });

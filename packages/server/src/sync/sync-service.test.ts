@@ -59,7 +59,9 @@ describe("CreateCollection", () => {
         documentCount: 0,
       },
     });
-    await expect(createCollection({ collection: { name: "notes" } })).rejects.toMatchObject({ reason: "RESOURCE_EXISTS" });
+    await expect(createCollection({ collection: { name: "notes" } })).rejects.toMatchObject({
+      reason: "RESOURCE_EXISTS",
+    });
   });
 
   it("refuses names, policies and retentions that are none", async () => {
@@ -74,7 +76,9 @@ describe("CreateCollection", () => {
       { name: "n", tombstoneRetention: { seconds: 0, nanos: 1 } },
       { name: "n", tombstoneRetention: { seconds: 4e8, nanos: 0 } },
     ]) {
-      await expect(createCollection(collection ? { collection } : {})).rejects.toMatchObject({ reason: "INVALID_FIELD" });
+      await expect(createCollection(collection ? { collection } : {})).rejects.toMatchObject({
+        reason: "INVALID_FIELD",
+      });
     }
   });
 
@@ -155,9 +159,13 @@ describe("ListConflicts and ResolveConflict", () => {
   it("refuse what is no resolution, or resolves nothing", async () => {
     const { resolveConflict } = serviceOf(await withConflicts());
     await expect(resolveConflict({})).rejects.toMatchObject({ reason: "INVALID_FIELD" });
-    await expect(resolveConflict({ resolution: upsert("x", "1") })).rejects.toMatchObject({ reason: "RESOURCE_NOT_FOUND" });
+    await expect(resolveConflict({ resolution: upsert("x", "1") })).rejects.toMatchObject({
+      reason: "RESOURCE_NOT_FOUND",
+    });
     const other = serviceOf(await openSyncFixture());
-    await expect(other.resolveConflict({ resolution: upsert("a", "1") })).rejects.toMatchObject({ reason: "INVALID_FIELD" });
+    await expect(other.resolveConflict({ resolution: upsert("a", "1") })).rejects.toMatchObject({
+      reason: "INVALID_FIELD",
+    });
   });
 });
 

@@ -100,7 +100,13 @@ describe("last writer wins each field", () => {
       patch("a", { y: 3, z: 3 }, { time: at(3) }),
       patch("a", { y: null }, { time: at(4) }),
     ];
-    for (const order of [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]]) { // prettier-ignore
+    for (const order of [
+      [0, 1, 2, 3],
+      [3, 2, 1, 0],
+      [2, 0, 3, 1],
+      [1, 3, 0, 2],
+    ]) {
+      // prettier-ignore
       const { one, now } = await twoReplicas(POLICY);
       for (const index of order) await one.push([changes[index] ?? {}]);
       expect(JSON.parse((await now()) ?? "")).toEqual({ x: 2, z: 3 });
@@ -145,7 +151,9 @@ describe("last writer wins each field", () => {
 
   it("and takes nothing but objects of JSON, with names that are only names", async () => {
     const { one, now } = await twoReplicas(POLICY);
-    const refused = await one.push(["[1]", "1", "{", "\xff", '{"a":'.repeat(70) + "1" + "}".repeat(70)].map((text) => upsert("a", text)));
+    const refused = await one.push(
+      ["[1]", "1", "{", "\xff", '{"a":'.repeat(70) + "1" + "}".repeat(70)].map((text) => upsert("a", text)),
+    );
     expect(new Set(outcomes(refused))).toEqual(new Set(["REJECTED"]));
     await one.push([upsert("a", '{"__proto__":{"x":1},"constructor":2}')]);
     expect(await now()).toBe('{"__proto__":{"x":1},"constructor":2}');
@@ -202,7 +210,9 @@ describe("a concurrent change is refused", () => {
       { atomic: true },
     );
     expect([outcomes(hole), hole.lastReplicaSequence]).toEqual([["REJECTED", "REJECTED"], 2]);
-    expect(outcomes(await other.push([{ ...upsert("a", "3"), replicaSequence: 3 }], { atomic: true }))).toEqual(["APPLIED"]);
+    expect(outcomes(await other.push([{ ...upsert("a", "3"), replicaSequence: 3 }], { atomic: true }))).toEqual([
+      "APPLIED",
+    ]);
   });
 });
 
@@ -251,7 +261,9 @@ describe("a function merges", () => {
   const POLICY = ConflictPolicy.MERGE_FUNCTION;
   const join: MergeFunction = ({ current, incoming }) => {
     const texts = [current, incoming].map((version) => (version ? Buffer.from(version.content).toString() : "-"));
-    return texts.join("+") === "-+drop" ? undefined : { content: Buffer.from(texts.join("+")), contentType: "text/plain" };
+    return texts.join("+") === "-+drop"
+      ? undefined
+      : { content: Buffer.from(texts.join("+")), contentType: "text/plain" };
   };
 
   it("concurrent changes, deletions too, and only those", async () => {
@@ -276,10 +288,7 @@ describe("a function merges", () => {
 
   it("and refuses what it throws at, or makes too large", async () => {
     const made = { content: Buffer.alloc(1024 * 1024 + 1), contentType: "" };
-    for (const merge of [
-      () => Promise.reject(new Error("no")),
-      () => made,
-    ] satisfies MergeFunction[]) {
+    for (const merge of [() => Promise.reject(new Error("no")), () => made] satisfies MergeFunction[]) {
       const { one, other, now } = await twoReplicas(POLICY, merge);
       await one.push([upsert("a", "1")]);
       expect(outcomes(await other.push([upsert("a", "2", { time: at(2, "r2") })]))).toEqual(["CONFLICT"]);

@@ -7,6 +7,7 @@ import {
   NotFoundError,
   type OpenReplicaOptions,
   type ReplicaStatus,
+  type StreamingError,
   type SyncApi,
   type SyncChangeEvent,
   type SyncConflict,
@@ -18,7 +19,7 @@ import { type CommandRun, runCommand } from "../run-command.test.support.js";
 
 interface Setup {
   /** `offline`: cannot be reached; an error: the replica fails with it. */
-  readonly server?: "offline" | Error;
+  readonly server?: "offline" | StreamingError;
   readonly documents?: readonly SyncDocument[];
   readonly conflicts?: readonly SyncConflict[];
   readonly changes?: readonly SyncChangeEvent[];

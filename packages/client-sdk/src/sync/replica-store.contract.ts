@@ -37,7 +37,7 @@ type Model = Map<string, Map<string, string>>;
 
 /** The same as simply as possible. */
 function apply(model: Model, write: ReplicaWrite): void {
-  const rows = (name: string): Map<string, string> => model.get(name) ?? new Map();
+  const rows = (name: string): Map<string, string> => model.get(name) ?? new Map<string, string>();
   const begins = (prefix: string, table: string) => [...rows(table)].filter(([key]) => key.startsWith(prefix));
   switch (write.type) {
     case "put":

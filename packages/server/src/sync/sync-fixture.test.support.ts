@@ -4,7 +4,6 @@ import {
   createTokenSigner,
   type PartialMessage,
   type SyncChange,
-  type SyncChanges,
   type SyncCheckpoint,
   type SyncHello,
   SyncOutcome,
@@ -123,7 +122,7 @@ export class TestReplica {
   async checkpoint(): Promise<{ readonly changes: readonly SyncChange[]; readonly checkpoint: SyncCheckpoint }> {
     const changes: SyncChange[] = [];
     for (let message = await this.next(); message !== undefined; message = await this.next()) {
-      if (message.$case === "changes") changes.push(...(message.value as SyncChanges).changes);
+      if (message.$case === "changes") changes.push(...message.value.changes);
       if (message.$case === "checkpoint") return { changes, checkpoint: message.value };
     }
     throw new Error("the stream ended before a checkpoint");

@@ -153,7 +153,7 @@ describe("ListConflicts and ResolveConflict", () => {
     const deletion = { collection: "c", docId: "a", operation: ChangeOperation.DELETE, ...(all && { context: all }) };
     await resolveConflict({ resolution: deletion });
     expect((await listConflicts({ collection: "c" })).docIds).toEqual(["b"]);
-    await expect(getDocument({ collection: "c", docId: "a" }, contextOf())).rejects.toThrow();
+    await expect(getDocument({ collection: "c", docId: "a" }, contextOf())).rejects.toThrow("not found");
   });
 
   it("refuse what is no resolution, or resolves nothing", async () => {

@@ -101,7 +101,7 @@ function asSent(value: unknown): unknown {
 
 function arbitraryOneof(oneof: protobuf.OneOf): fc.Arbitrary<unknown> {
   const cases = oneof.fieldsArray.map((field) =>
-    arbitraryValue(field).map((value) => ({ $case: jsName(field), value })),
+    arbitraryValue(field).map((value) => ({ $case: jsName(field), value: asSent(value) })),
   );
   return fc.option(fc.oneof(...cases), { nil: undefined });
 }

@@ -9,7 +9,7 @@ const shared = {
     "^.+\\.ts$": ["@swc/jest", { jsc: { target: "es2023", parser: { syntax: "typescript" } }, sourceMaps: "inline" }],
   },
   moduleNameMapper: {
-    "^@millrace/client-sdk/testing$": "<rootDir>/packages/client-sdk/src/testing/index.ts",
+    "^@millrace/(client-sdk|server)/testing$": "<rootDir>/packages/$1/src/testing/index.ts",
     "^@millrace/([^/]+)$": "<rootDir>/packages/$1/src/index.ts",
     "^#gen/(.*)\\.js$": "<rootDir>/gen/ts/$1.ts",
     "^(\\.{1,2}/.*)\\.js$": "$1",

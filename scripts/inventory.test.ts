@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { type InventoryEntry, takeInventory, unknownPending } from "./inventory.ts";
-import { PENDING } from "./pending-rpcs.ts";
+import { type InventoryEntry, takeInventory } from "./inventory.ts";
 import { type PublishedRpc, publishedRpcs } from "./published-rpcs.ts";
 import { ROOT } from "./root.ts";
 
@@ -45,10 +44,8 @@ const SDK = {
 
 const TESTS = { "packages/server/src/files/get-file.test.ts": `it("GetFile answers NOT_FOUND", () => {});` };
 
-const NOTHING_PENDING: ReadonlySet<string> = new Set();
-
-function inventoryOf(sources: Record<string, string>, pending = NOTHING_PENDING): InventoryEntry {
-  const [entry] = takeInventory([GET_FILE], new Map(Object.entries(sources)), pending);
+function inventoryOf(sources: Record<string, string>): InventoryEntry {
+  const [entry] = takeInventory([GET_FILE], new Map(Object.entries(sources)));
   if (!entry) throw new Error("no entry");
   return entry;
 }
@@ -108,7 +105,7 @@ describe("the inventory", () => {
       "e2e/src/files.test.ts": `import { writeFile } from "node:fs/promises"; await writeFile("a", "b");`,
     };
     const writeFile: PublishedRpc = { ...GET_FILE, name: "WriteFile" };
-    expect(takeInventory([writeFile], new Map(Object.entries(tests)), NOTHING_PENDING)[0]?.tests).toEqual([]);
+    expect(takeInventory([writeFile], new Map(Object.entries(tests)))[0]?.tests).toEqual([]);
   });
 
   it("finds calls through destructured methods, and only those that are used", () => {
@@ -118,7 +115,7 @@ describe("the inventory", () => {
       export const stat = (deps, file) => deps.rpc.unary(FileServiceDefinition, getFile, { file });`;
     const sources = { ...SERVER, ...SDK, ...TESTS, "packages/client-sdk/src/files/stat.ts": stat };
     const deleteFile = { ...GET_FILE, name: "DeleteFile" };
-    const [first, second] = takeInventory([GET_FILE, deleteFile], new Map(Object.entries(sources)), NOTHING_PENDING);
+    const [first, second] = takeInventory([GET_FILE, deleteFile], new Map(Object.entries(sources)));
     expect(first?.sdkMethods).toEqual(["files.stat"]);
     expect(second?.sdkMethods).toEqual([]);
   });
@@ -132,32 +129,6 @@ describe("the inventory", () => {
       }`;
     const sources = { ...SERVER, ...TESTS, "packages/client-sdk/src/client.ts": client };
     expect(inventoryOf(sources).sdkMethods).toEqual(["raw.files.getFile"]);
-  });
-
-  it("lets a pending RPC have nothing", () => {
-    expect(inventoryOf({}, new Set(["FileService.GetFile"])).problems).toEqual([]);
-  });
-
-  it("wants an RPC off the pending list once it is implemented", () => {
-    expect(inventoryOf(SERVER, new Set(["FileService.GetFile"])).problems).toEqual([
-      "is implemented: take it off the pending list",
-    ]);
-  });
-
-  it("knows when the pending list names what is not published", () => {
-    expect(unknownPending([GET_FILE], new Set(["FileService.GetFile", "FileService.Gone"]))).toEqual([
-      "FileService.Gone",
-    ]);
-  });
-});
-
-describe("the pending list", () => {
-  it("has 8 RPCs, and is only ever made shorter", () => {
-    expect(PENDING.size).toBe(4);
-  });
-
-  it("names published RPCs only", () => {
-    expect(unknownPending(publishedRpcs(ROOT), PENDING)).toEqual([]);
   });
 });
 

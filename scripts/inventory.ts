@@ -1,4 +1,3 @@
-import { PENDING } from "./pending-rpcs.ts";
 import { type PublishedRpc, publishedRpcs } from "./published-rpcs.ts";
 import { ROOT } from "./root.ts";
 import { handlersIn, sdkMethodsIn, testsNaming } from "./rpc-evidence.ts";
@@ -14,12 +13,8 @@ export interface InventoryEntry {
   readonly problems: readonly string[];
 }
 
-/** Looks up who implements, calls and tests each RPC, and judges it; `pending` names those not built yet. */
-export function takeInventory(
-  rpcs: readonly PublishedRpc[],
-  sources: Sources,
-  pending: ReadonlySet<string>,
-): readonly InventoryEntry[] {
+/** Looks up who implements, calls and tests each RPC, and judges it. */
+export function takeInventory(rpcs: readonly PublishedRpc[], sources: Sources): readonly InventoryEntry[] {
   const handlers = handlersIn(sources);
   const sdk = sdkMethodsIn(sources);
   const tests = testsNaming(sources, [...new Set(rpcs.map(({ name }) => name))]);
@@ -33,23 +28,15 @@ export function takeInventory(
       sdkMethods: [...(sdk.get(key) ?? []), ...viaTypedClient],
       tests: tests.get(rpc.name) ?? [],
     };
-    return { ...entry, problems: problemsOf(entry, pending.has(fullName(rpc))) };
+    return { ...entry, problems: problemsOf(entry) };
   });
-}
-
-/** Names on the pending list that no published RPC has. */
-export function unknownPending(rpcs: readonly PublishedRpc[], pending: ReadonlySet<string>): readonly string[] {
-  const published = new Set(rpcs.map(fullName));
-  return [...pending].filter((name) => !published.has(name));
 }
 
 function fullName({ service, name }: PublishedRpc): string {
   return `${service}.${name}`;
 }
 
-function problemsOf(entry: Omit<InventoryEntry, "problems">, isPending: boolean): readonly string[] {
-  const { implementedBy, sdkMethods, tests } = entry;
-  if (isPending) return implementedBy === undefined ? [] : ["is implemented: take it off the pending list"];
+function problemsOf({ implementedBy, sdkMethods, tests }: Omit<InventoryEntry, "problems">): readonly string[] {
   return [
     ...(implementedBy === undefined ? ["has no handler in packages/server"] : []),
     ...(sdkMethods.length === 0 ? ["has no method in packages/client-sdk that calls it"] : []),
@@ -59,20 +46,16 @@ function problemsOf(entry: Omit<InventoryEntry, "problems">, isPending: boolean)
 
 function print({ rpc, implementedBy, sdkMethods, tests }: InventoryEntry): void {
   console.log(`${fullName(rpc)}  (${rpc.kind})  ${rpc.request} → ${rpc.response}`);
-  console.log(`  implemented by  ${implementedBy ?? (PENDING.has(fullName(rpc)) ? "pending" : "NOTHING")}`);
+  console.log(`  implemented by  ${implementedBy ?? "NOTHING"}`);
   console.log(`  called by       ${sdkMethods.join(", ") || "nothing in the SDK"}`);
   console.log(`  named in        ${tests.join(", ") || "no test"}`);
 }
 
 if (import.meta.main) {
-  const rpcs = publishedRpcs(ROOT);
-  const inventory = takeInventory(rpcs, readSources(ROOT), PENDING);
+  const inventory = takeInventory(publishedRpcs(ROOT), readSources(ROOT));
   for (const entry of inventory) print(entry);
-  console.log(`\n${inventory.length} RPCs published, ${PENDING.size} of them pending`);
-  const problems = [
-    ...inventory.flatMap((entry) => entry.problems.map((problem) => `${fullName(entry.rpc)} ${problem}`)),
-    ...unknownPending(rpcs, PENDING).map((name) => `${name} is on the pending list and is not published`),
-  ];
+  console.log(`\n${inventory.length} RPCs published`);
+  const problems = inventory.flatMap((entry) => entry.problems.map((problem) => `${fullName(entry.rpc)} ${problem}`));
   for (const problem of problems) console.log(`PROBLEM: ${problem}`);
   if (problems.length > 0) process.exitCode = 1;
 }

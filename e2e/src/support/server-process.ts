@@ -1,19 +1,25 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** The built programs: with callers whom nobody asks who they are, and with callers who say so in `x-user`. */
+import { residentOf } from "./resident-bytes.js";
+
+/**
+ * The built programs: with callers whom nobody asks who they are, with callers who say so in `x-user`, and with a
+ * processor of its own.
+ */
 const PROGRAMS = {
   anonymous: fileURLToPath(new URL("../../../packages/server/dist/main.js", import.meta.url)),
   identified: fileURLToPath(new URL("../../dist/support/identity-server.js", import.meta.url)),
+  batch: fileURLToPath(new URL("../../dist/support/batch-server.js", import.meta.url)),
 };
 
 const READY = /^millrace ready on (?<host>.+):(?<port>\d+)$/;
 
 /** The server as a process of its own, as an operator runs it. */
 export interface ServerProcess extends AsyncDisposable {
+  readonly pid: number;
   readonly port: number;
   readonly target: string;
   /** Resident memory, in bytes. */
@@ -45,6 +51,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     return child.exitCode;
   };
   return {
+    pid: child.pid ?? 0,
     port: actualPort,
     target: `127.0.0.1:${String(actualPort)}`,
     residentBytes: () => residentBytes(child),
@@ -64,9 +71,8 @@ async function readyPort(child: ChildProcess, exited: Promise<unknown>): Promise
   return Number(match.groups["port"]);
 }
 
-async function residentBytes(child: ChildProcess): Promise<number> {
-  const status = await readFile(`/proc/${String(child.pid)}/status`, "utf8");
-  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
-  if (kibibytes === undefined) throw new Error("no VmRSS in /proc");
-  return Number(kibibytes) * 1024;
+async function residentBytes({ pid }: ChildProcess): Promise<number> {
+  const resident = await residentOf(pid);
+  if (resident === undefined) throw new Error("the server is gone");
+  return resident.bytes;
 }

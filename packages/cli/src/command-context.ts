@@ -1,6 +1,16 @@
 import type { Readable, Writable } from "node:stream";
 
-import type { ChatApi, DataApi, EventsApi, FilesApi, ResumeStore } from "@millrace/client-sdk";
+import type {
+  BatchApi,
+  ChatApi,
+  DataApi,
+  EventsApi,
+  FilesApi,
+  MetricsApi,
+  QueryApi,
+  ResumeStore,
+  SyncApi,
+} from "@millrace/client-sdk";
 import { type Command, Option } from "commander";
 
 import type { Terminal } from "./terminal.js";
@@ -11,6 +21,10 @@ export interface CommandClient extends AsyncDisposable {
   readonly events: EventsApi;
   readonly chat: ChatApi;
   readonly data: DataApi;
+  readonly metrics: MetricsApi;
+  readonly batch: BatchApi;
+  readonly sync: SyncApi;
+  readonly query: QueryApi;
 }
 
 /** What commands work with; tests put their own here. */
@@ -24,6 +38,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Connects, or rejects at the first failure: nobody wants to wait for a server that is not there. */
   readonly openClient: (target: string) => Promise<CommandClient>;
+  /** As {@link openClient}, but connects when it can. */
+  readonly createClient: (target: string) => CommandClient;
   /** Remembers unfinished transfers across runs. */
   readonly resumeStore: ResumeStore;
 }

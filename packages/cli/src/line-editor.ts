@@ -11,11 +11,14 @@ export class LineEditor implements Disposable {
   readonly #lines: AsyncIterator<string>;
   #isClosed = false;
 
-  constructor(input: Readable, screen: Writable, prompt: string) {
+  /** @param interrupt called at Ctrl-C; whether there was something else than this to end */
+  constructor(input: Readable, screen: Writable, prompt: string, interrupt: () => boolean = () => false) {
     this.#screen = screen;
     this.#readline = createInterface({ input, output: screen, terminal: true, prompt, historySize: HISTORY_SIZE });
     this.#lines = this.#readline[Symbol.asyncIterator]();
-    this.#readline.on("SIGINT", () => this.#readline.close());
+    this.#readline.on("SIGINT", () => {
+      if (!interrupt()) this.#readline.close();
+    });
     this.#readline.once("close", () => {
       this.#isClosed = true;
       this.#erase();

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from "node:v8";
 
-import { connectClient, FileResumeStore } from "@millrace/client-sdk";
+import { type ClientOptions, connectClient, createClient, FileResumeStore } from "@millrace/client-sdk";
 
 import { runCli } from "./run-cli.js";
 import { stateDirectory } from "./state-directory.js";
@@ -29,6 +29,9 @@ process.noDeprecation = true;
 
 const token = process.env["MILLRACE_TOKEN"];
 const { signal } = interrupt;
+const clientOptions = (target: string): ClientOptions => {
+  return { target, resume: { maxElapsedMs: MAX_OUTAGE_MS }, ...(token && { auth: token }) };
+};
 
 process.exitCode = await runCli(process.argv.slice(2), {
   terminal: processTerminal,
@@ -37,7 +40,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   },
   screen: process.stdin.isTTY && process.stdout.isTTY ? process.stdout : undefined,
   signal,
-  openClient: (target) =>
-    connectClient({ target, resume: { maxElapsedMs: MAX_OUTAGE_MS }, ...(token && { auth: token }) }, { signal }),
+  openClient: (target) => connectClient(clientOptions(target), { signal }),
+  createClient: (target) => createClient(clientOptions(target)),
   resumeStore: new FileResumeStore(stateDirectory(process.env)),
 });

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 
 import { CLI_VERSION } from "./cli-version.js";
 import type { CommandContext } from "./command-context.js";
+import { batchCommand } from "./commands/batch.js";
 import { chatCommand } from "./commands/chat.js";
 import { downloadCommand } from "./commands/download.js";
 import { exportCommand } from "./commands/export.js";
@@ -10,10 +11,13 @@ import { importCommand } from "./commands/import.js";
 import { listCommand } from "./commands/list.js";
 import { logCommand } from "./commands/log.js";
 import { lsCommand } from "./commands/ls.js";
+import { metricsCommand } from "./commands/metrics.js";
 import { publishCommand } from "./commands/publish.js";
+import { queryCommand } from "./commands/query.js";
 import { rmCommand } from "./commands/rm.js";
 import { statCommand } from "./commands/stat.js";
 import { subscribeCommand } from "./commands/subscribe.js";
+import { syncCommand } from "./commands/sync.js";
 import { tailCommand } from "./commands/tail.js";
 import { uploadCommand } from "./commands/upload.js";
 import { watchCommand } from "./commands/watch.js";
@@ -47,6 +51,10 @@ const COMMANDS = [
   listCommand,
   importCommand,
   exportCommand,
+  metricsCommand,
+  batchCommand,
+  syncCommand,
+  queryCommand,
 ];
 
 /** Those that remember what they have done. */
@@ -69,15 +77,21 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 function programOf(context: CommandContext): Command {
   const { terminal } = context;
   const program = new Command("millrace")
-    .description("Files, events, chat and datasets of a Millrace server.")
+    .description(
+      "Files, events, chat, datasets, metrics, batches, synchronized documents and queries of a Millrace server.",
+    )
     .version(CLI_VERSION);
   for (const command of COMMANDS) program.addCommand(command(context));
-  for (const command of [program, ...program.commands]) {
+  for (const command of withSubcommands(program)) {
     command
       .exitOverride()
       .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) });
   }
   return program;
+}
+
+function withSubcommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
 function exitCodeOf(error: unknown, args: readonly string[], { terminal, signal }: CommandContext): ExitCode {

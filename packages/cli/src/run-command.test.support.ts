@@ -1,7 +1,18 @@
 import { Readable, type Writable } from "node:stream";
 
-import { type ChatApi, type DataApi, type EventsApi, type FilesApi, MemoryResumeStore } from "@millrace/client-sdk";
+import {
+  type BatchApi,
+  type ChatApi,
+  type DataApi,
+  type EventsApi,
+  type FilesApi,
+  MemoryResumeStore,
+  type MetricsApi,
+  type QueryApi,
+  type SyncApi,
+} from "@millrace/client-sdk";
 
+import type { CommandClient } from "./command-context.js";
 import { runCli } from "./run-cli.js";
 import { RecordingTerminal } from "./terminal.test.support.js";
 
@@ -11,6 +22,10 @@ export interface CommandSetup {
   readonly events?: Partial<EventsApi>;
   readonly chat?: Partial<ChatApi>;
   readonly data?: Partial<DataApi>;
+  readonly metrics?: Partial<MetricsApi>;
+  readonly batch?: Partial<BatchApi>;
+  readonly sync?: Partial<SyncApi>;
+  readonly query?: Partial<QueryApi>;
   /** Standard input. Default: empty. */
   readonly input?: Readable | string;
   readonly screen?: Writable;
@@ -32,8 +47,8 @@ export interface CommandRun {
 
 /** Runs a command with APIs that a test makes up. */
 export async function runCommand(args: readonly string[], setup: CommandSetup = {}): Promise<CommandRun> {
-  const { files, events, chat, data, input = "", screen, signal, refusal, terminal = new RecordingTerminal() } = setup;
-  const apis = { files, events, chat, data } as { files: FilesApi; events: EventsApi; chat: ChatApi; data: DataApi };
+  const { input = "", screen, signal, refusal, terminal = new RecordingTerminal(), ...given } = setup;
+  const apis = given as Omit<CommandClient, keyof AsyncDisposable>;
   const targets: string[] = [];
   let closed = 0;
   const code = await runCli(args, {
@@ -42,6 +57,10 @@ export async function runCommand(args: readonly string[], setup: CommandSetup = 
     screen,
     signal: signal ?? new AbortController().signal,
     resumeStore: new MemoryResumeStore(),
+    createClient(target) {
+      targets.push(target);
+      return { ...apis, [Symbol.asyncDispose]: async () => void closed++ };
+    },
     async openClient(target) {
       targets.push(target);
       if (refusal) throw refusal;

@@ -1,14 +1,19 @@
 import {
+  BatchServiceDefinition,
   ChatServiceDefinition,
   DatasetServiceDefinition,
   EventServiceDefinition,
   FileServiceDefinition,
   HealthDefinition,
   InfoServiceDefinition,
+  MetricServiceDefinition,
+  QueryServiceDefinition,
   StreamingServiceDefinition,
   StreamServiceDefinition,
+  SyncServiceDefinition,
 } from "@millrace/shared-types";
 
+import { type BatchApi, createBatchApi } from "./batch/batch-api.js";
 import { type ChatApi, createChatApi } from "./chat/chat-api.js";
 import { checkCallOptions, checkDrainOptions, checkOptions, checkWaitOptions } from "./check-options.js";
 import type { ClientStats } from "./client-stats.js";
@@ -17,13 +22,16 @@ import { createEventsApi, type EventsApi, type EventsDeps } from "./events/event
 import { createFilesApi, type FilesApi } from "./files/files-api.js";
 import { checkHealth, type ServingStatus } from "./info/health.js";
 import { getServerInfo, type ServerInfo } from "./info/server-info.js";
+import { createMetricsApi, type MetricsApi } from "./metrics/metrics-api.js";
 import type { CallOptions, ClientOptions } from "./options.js";
+import { createQueryApi, type QueryApi } from "./query/query-api.js";
 import { Connection, type DrainOptions, type WaitOptions } from "./rpc/connection.js";
 import { createRpc } from "./rpc/create-rpc.js";
 import type { Rpc } from "./rpc/rpc.js";
 import type { ClientStatus } from "./rpc/status-feed.js";
 import type { ConnectionState } from "./rpc/transport.js";
 import { type TypedMethods, typedMethods } from "./rpc/typed-methods.js";
+import { createSyncApi, type SyncApi } from "./sync/sync-api.js";
 
 /** The published services as they are on the wire: nothing is resumed. */
 export interface RawServices {
@@ -33,6 +41,10 @@ export interface RawServices {
   readonly eventService: TypedMethods<typeof EventServiceDefinition>;
   readonly chatService: TypedMethods<typeof ChatServiceDefinition>;
   readonly datasetService: TypedMethods<typeof DatasetServiceDefinition>;
+  readonly metricService: TypedMethods<typeof MetricServiceDefinition>;
+  readonly batchService: TypedMethods<typeof BatchServiceDefinition>;
+  readonly syncService: TypedMethods<typeof SyncServiceDefinition>;
+  readonly queryService: TypedMethods<typeof QueryServiceDefinition>;
   readonly infoService: TypedMethods<typeof InfoServiceDefinition>;
   readonly health: TypedMethods<typeof HealthDefinition>;
 }
@@ -43,6 +55,10 @@ export interface StreamingClient extends AsyncDisposable {
   readonly events: EventsApi;
   readonly chat: ChatApi;
   readonly data: DataApi;
+  readonly metrics: MetricsApi;
+  readonly batch: BatchApi;
+  readonly sync: SyncApi;
+  readonly query: QueryApi;
   readonly raw: RawServices;
   /** The four kinds of call, for services of your own: see `createTypedClient`. */
   readonly rpc: Rpc;
@@ -114,6 +130,10 @@ function clientOver(connection: Connection, defaults: CallOptions): StreamingCli
     events: createEventsApi(deps),
     chat: createChatApi(deps),
     data: createDataApi(deps),
+    metrics: createMetricsApi(deps),
+    batch: createBatchApi(deps),
+    sync: createSyncApi(deps),
+    query: createQueryApi(deps),
     raw: rawServices(rpc),
     rpc,
     info: (options) => getServerInfo(rpc, options),
@@ -152,6 +172,10 @@ function rawServices(rpc: Rpc): RawServices {
     eventService: typedMethods(EventServiceDefinition, rpc),
     chatService: typedMethods(ChatServiceDefinition, rpc),
     datasetService: typedMethods(DatasetServiceDefinition, rpc),
+    metricService: typedMethods(MetricServiceDefinition, rpc),
+    batchService: typedMethods(BatchServiceDefinition, rpc),
+    syncService: typedMethods(SyncServiceDefinition, rpc),
+    queryService: typedMethods(QueryServiceDefinition, rpc),
     infoService: typedMethods(InfoServiceDefinition, rpc),
     health: typedMethods(HealthDefinition, rpc),
   };

@@ -1,3 +1,4 @@
+export * from "./batch/index.js";
 export * from "./chat/index.js";
 export { connectClient, createClient, type RawServices, type StreamingClient } from "./client.js";
 export type { ClientStats } from "./client-stats.js";
@@ -5,6 +6,7 @@ export * from "./data/index.js";
 export * from "./errors.js";
 export * from "./events/index.js";
 export * from "./files/index.js";
+export * from "./metrics/index.js";
 export type { ServingStatus } from "./info/health.js";
 export type { ServerInfo } from "./info/server-info.js";
 export type {
@@ -17,6 +19,7 @@ export type {
   RetryPolicy,
   TlsOptions,
 } from "./options.js";
+export type * from "./query/index.js";
 export type { DrainOptions, WaitOptions } from "./rpc/connection.js";
 export { fromGrpcJs, type FromGrpcJs, type GrpcJsMethod, type GrpcJsService } from "./rpc/from-grpc-js.js";
 export { resumableStream, type ResumableStreamOptions } from "./rpc/resumable-stream.js";
@@ -33,4 +36,5 @@ export type {
   TransportStatus,
 } from "./rpc/transport.js";
 export type { BidiMethod, TypedMethod, TypedMethods } from "./rpc/typed-methods.js";
+export * from "./sync/index.js";
 export { createTypedClient, type TypedClient } from "./typed-client.js";

@@ -1,3 +1,10 @@
+export {
+  defineProcessor,
+  type Processor,
+  type ProcessorContext,
+  type ProcessorDefinition,
+  type ProcessorOutput,
+} from "./batch/processor.js";
 export { HealthState } from "./health/health-service.js";
 export type { BlobDigest, BlobRange, BlobStore, StagedBlob } from "./ports/blob-store.js";
 export { type Clock, systemClock } from "./ports/clock.js";
@@ -24,4 +31,6 @@ export { type LogFields, type Logger, silentLogger } from "./rpc/logger.js";
 export { OptionError } from "./rpc/number-options.js";
 export type { TlsOptions } from "./rpc/server-credentials.js";
 export type { ServerLimits, ServerOptions, ServerTimeouts } from "./rpc/server-options.js";
-export { createStreamingServer, type StreamingServerOptions } from "./streaming-server.js";
+export type { MergeConflict, Merged, MergeFunction, MergeVersion } from "./sync/merge-function.js";
+export { createStreamingServer } from "./streaming-server.js";
+export type { StreamingServerOptions } from "./streaming-server-options.js";

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { boundGarbage } from "./bound-garbage.js";
 import { type Config, helpText, readConfig } from "./config.js";
 import { createLogger } from "./logging.js";
 import { OptionError } from "./rpc/number-options.js";
@@ -25,6 +26,7 @@ async function main(argv: readonly string[]): Promise<void> {
 /** Everything that costs time to import comes only now, after the configuration is known to be good. */
 async function open(config: Config, logger: Logger): Promise<RunningServer> {
   const { createStreamingServer } = await import("./streaming-server.js");
+  boundGarbage();
   const { host, port, dataDir, insecure, tls, drainGraceMs, retention } = config;
   return createStreamingServer({
     host,

@@ -1,68 +1,8 @@
-import {
-  ChatServiceDefinition,
-  createTokenSigner,
-  DatasetServiceDefinition,
-  DEFAULT_LIMITS,
-  EventServiceDefinition,
-  FileServiceDefinition,
-  type Limits,
-  StreamingServiceDefinition,
-  StreamServiceDefinition,
-} from "@millrace/shared-types";
-
-import type { ChatDeps, ChatLimits } from "./chat/chat-deps.js";
-import { resolveChatLimits } from "./chat/chat-limits.js";
-import { chatService, chatStreams, openChat } from "./chat/chat-service.js";
-import type { DataDeps, DataLimits } from "./data/data-deps.js";
-import { resolveDataLimits } from "./data/data-limits.js";
-import { dataService, dataStreams, itemStreams } from "./data/data-service.js";
-import { openData } from "./data/open-data.js";
-import type { EventsLimits } from "./events/events-deps.js";
-import { resolveEventsLimits } from "./events/events-limits.js";
-import { eventsService, eventStreams } from "./events/events-service.js";
-import { openEvents } from "./events/open-events.js";
-import type { SubscriptionsDeps } from "./events/subscriptions/open-subscriptions.js";
-import type { FilesDeps, FilesLimits } from "./files/files-deps.js";
-import { filesService, fileStreams, openFiles } from "./files/files-service.js";
-import { infoService } from "./info/info-service.js";
-import { openStores, type Stores } from "./open-stores.js";
-import { systemClock } from "./ports/clock.js";
-import { type BoundService, partialService, service } from "./rpc/bind-service.js";
+import { builtInServices } from "./built-in-services.js";
+import { openDomains } from "./open-domains.js";
+import { openStores } from "./open-stores.js";
 import { createServer, type RunningServer } from "./rpc/create-server.js";
-import { silentLogger } from "./rpc/logger.js";
-import { checkNames, type NumberRanges, resolveNumbers } from "./rpc/number-options.js";
-import { SERVER_OPTION_NAMES, type ServerOptions } from "./rpc/server-options.js";
-
-export interface StreamingServerOptions extends Omit<ServerOptions, "onClosed"> {
-  /**
-   * Folder of everything the server keeps; made if it is missing, held by one process at a time.
-   * Left out, everything is kept in memory and gone with the process.
-   */
-  readonly dataDir?: string;
-  /** What files may be. Default: `DEFAULT_LIMITS` of shared-types. */
-  readonly fileLimits?: Partial<FilesLimits>;
-  /** What events may be, and how long they are kept. Default: `DEFAULT_LIMITS` of shared-types; everything is kept. */
-  readonly eventLimits?: Partial<EventsLimits>;
-  /** What chat messages may be, and how many. Default: `DEFAULT_LIMITS` of shared-types. */
-  readonly chatLimits?: Partial<ChatLimits>;
-  /** What items may be, and how long listings can go on. Default: items of 1 MiB, snapshots of an hour. */
-  readonly dataLimits?: Partial<DataLimits>;
-}
-
-const KIB = 1024;
-const DAY_MS = 86_400_000;
-
-const FILE_LIMITS: NumberRanges<Partial<FilesLimits>> = {
-  maxChunkBytes: { default: DEFAULT_LIMITS.maxChunkBytes, min: 4 * KIB, max: 32 * KIB * KIB },
-  maxFileBytes: { default: DEFAULT_LIMITS.maxFileBytes, min: 1, max: Number.MAX_SAFE_INTEGER },
-  uploadTtlMs: { default: DEFAULT_LIMITS.uploadTtlMs, min: 1_000, max: 365 * DAY_MS },
-  minPartBytes: { default: DEFAULT_LIMITS.minPartBytes, min: 1, max: KIB * KIB * KIB },
-};
-
-const OPTION_NAMES = [...SERVER_OPTION_NAMES, "dataDir", "fileLimits", "eventLimits", "chatLimits", "dataLimits"];
-
-/** Optional features of the contract that this server has. */
-const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
+import { resolveStreamingServerOptions, type StreamingServerOptions } from "./streaming-server-options.js";
 
 /**
  * Starts the whole Millrace server: the `streaming.v1` services over the stores in `dataDir`, and the services of
@@ -72,68 +12,18 @@ const FEATURES = ["files.parallel", "files.dedupe", "events.subscriptions"];
  * @throws {Error} `DataDirInUseError` if another process holds `dataDir`
  */
 export async function createStreamingServer(options: StreamingServerOptions = {}): Promise<RunningServer> {
-  checkNames("option", options, OPTION_NAMES);
-  const { dataDir, fileLimits, eventLimits, chatLimits, dataLimits, services = [], ...rest } = options;
-  const ofFiles = resolveNumbers("fileLimits", fileLimits, FILE_LIMITS);
-  const ofEvents = resolveEventsLimits("eventLimits", eventLimits);
-  const ofChat = resolveChatLimits("chatLimits", chatLimits);
-  const ofData = resolveDataLimits("dataLimits", dataLimits);
+  const settings = resolveStreamingServerOptions(options);
+  const { dataDir, limits, server } = settings;
   await using stack = new AsyncDisposableStack();
-  const stores = stack.use(await openStores(dataDir));
-  const shared = sharedOptions(stores, rest);
-  const files = stack.use(await openFiles({ ...shared, blobs: stores.blobs, limits: ofFiles }));
-  const events = stack.use(await openEvents({ ...shared, eventLog: stores.log, limits: ofEvents }));
-  const { log: eventLog, feed } = events;
-  const allowAnonymous = rest.authenticate === undefined;
-  const chat = stack.use(await openChat({ ...shared, eventLog, feed, limits: ofChat, allowAnonymous }));
-  const data = stack.use(await openData({ ...shared, items: stores.items, limits: ofData }));
-  const builtIn = builtInServices(stores.clusterId, { files, events, chat, data }, rest);
+  const stores = stack.use(await openStores(dataDir, limits.metrics));
+  const domains = stack.use(await openDomains(stores, settings));
+  const builtIn = builtInServices(stores.clusterId, domains, server.limits?.maxMessageBytes);
   const opened = stack.move();
   try {
     const onClosed = (): Promise<void> => opened.disposeAsync();
-    return await createServer({ ...rest, services: [...builtIn, ...services], onClosed });
+    return await createServer({ ...server, services: [...builtIn, ...(server.services ?? [])], onClosed });
   } catch (error) {
     await opened.disposeAsync();
     throw error;
   }
-}
-
-/** What all domains are opened with. */
-function sharedOptions(
-  { records, clusterId, tokenSecret }: Stores,
-  { clock = systemClock, logger = silentLogger }: ServerOptions,
-): Omit<Parameters<typeof openFiles>[0], "blobs" | "limits"> {
-  return { records, clusterId, tokenSigner: createTokenSigner(tokenSecret), clock, log: logger };
-}
-
-interface Domains {
-  readonly files: FilesDeps;
-  readonly events: SubscriptionsDeps;
-  readonly chat: ChatDeps;
-  readonly data: DataDeps;
-}
-
-/** The domains that are not built yet answer UNIMPLEMENTED. */
-function builtInServices(clusterId: string, domains: Domains, options: ServerOptions): readonly BoundService[] {
-  const { files, events, chat, data } = domains;
-  return [
-    partialService(StreamingServiceDefinition, {
-      ...fileStreams(files),
-      ...eventStreams(events),
-      ...chatStreams(chat),
-      ...dataStreams(data),
-    }),
-    service(StreamServiceDefinition, { ...chatStreams(chat), ...itemStreams(data) }),
-    service(FileServiceDefinition, filesService(files)),
-    service(EventServiceDefinition, eventsService(events)),
-    service(ChatServiceDefinition, chatService(chat)),
-    service(DatasetServiceDefinition, dataService(data)),
-    infoService({ clusterId, features: FEATURES, limits: limitsInForce(domains, options), clock: files.clock }),
-  ];
-}
-
-function limitsInForce({ files, events, chat }: Domains, { limits = {} }: ServerOptions): Limits {
-  const { maxEventBytes, maxFilterChars } = events.limits;
-  const { maxMessageBytes = DEFAULT_LIMITS.maxMessageBytes } = limits;
-  return { ...DEFAULT_LIMITS, ...files.limits, ...chat.limits, maxEventBytes, maxFilterChars, maxMessageBytes };
 }

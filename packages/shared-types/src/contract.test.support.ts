@@ -129,6 +129,7 @@ const SCALARS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   double: FLOATS,
   fixed32: fc.nat(0xffff_ffff),
   int32: fc.integer(),
+  uint32: fc.nat(0xffff_ffff),
   int64: INT64,
 };
 

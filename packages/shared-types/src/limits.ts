@@ -18,6 +18,10 @@ export interface Limits {
   readonly maxEventBytes: number;
   /** A filter, in characters. A longer one is INVALID_FILTER. */
   readonly maxFilterChars: number;
+  /** Series (a metric's name and labels) that are kept. Samples of further ones are refused: QUOTA_EXCEEDED. */
+  readonly maxMetricSeries: number;
+  /** Items of a batch. More are LIMIT_EXCEEDED. */
+  readonly maxBatchItems: number;
   /** `ChatMessage.content`, in bytes. A longer one is LIMIT_EXCEEDED. */
   readonly maxChatMessageBytes: number;
   /** Chat messages of one user in a second, in the long run. More are RATE_LIMITED, or read later. */
@@ -33,6 +37,8 @@ export const DEFAULT_LIMITS: Limits = {
   minPartBytes: 1 * MIB,
   maxEventBytes: 1 * MIB,
   maxFilterChars: 4096,
+  maxMetricSeries: 100_000,
+  maxBatchItems: 1_000_000,
   maxChatMessageBytes: 16 * KIB,
   maxChatMessagesPerSecond: 10,
 };
@@ -127,3 +133,54 @@ export const MAX_LIST_BATCH_BYTES: number = 2 * MIB;
 
 /** JSON paths that a request can select. */
 export const MAX_FIELD_PATHS = 100;
+
+/** A metric's name, a label's name, and a producer's id, in bytes. */
+export const MAX_METRIC_NAME_BYTES = 255;
+
+/** Labels of a sample: entries, and bytes of UTF-8 of each value. */
+export const MAX_METRIC_LABELS = 30;
+export const MAX_METRIC_LABEL_BYTES: number = 1 * KIB;
+
+/** Unit of a metric, in bytes of UTF-8. */
+export const MAX_METRIC_UNIT_BYTES = 63;
+
+/** Samples of one ExportMetrics request, and of one message of StreamMetrics. */
+export const MAX_EXPORT_METRICS = 10_000;
+
+/** How far a sample's timestamp may be ahead of the server's clock, in milliseconds. */
+export const MAX_METRIC_AHEAD_MS = 600_000;
+
+/** Windows of one QueryMetrics request, over all groups. */
+export const MAX_QUERY_WINDOWS = 100_000;
+
+/** Quantiles of one QueryMetrics request. */
+export const MAX_QUERY_QUANTILES = 20;
+/** A document of a synchronized collection: its id, in bytes of UTF-8, … */
+export const MAX_DOCUMENT_ID_BYTES: number = 1 * KIB;
+
+/** … its content, in bytes, and that of all its siblings … */
+export const MAX_DOCUMENT_BYTES: number = 1 * MIB;
+export const MAX_SIBLING_BYTES: number = 2 * MIB;
+
+/** … and their number. */
+export const MAX_SIBLINGS = 64;
+
+/** Fields of a document whose fields are merged, removed ones included. */
+export const MAX_DOCUMENT_FIELDS = 1000;
+
+/** Changes of one push, and their contents in bytes. */
+export const MAX_PUSH_CHANGES = 1000;
+export const MAX_PUSH_BYTES: number = 2 * MIB;
+
+/** Collections that one replica can follow. */
+export const MAX_SYNC_COLLECTIONS = 100;
+
+/** Changes on their way to a replica: when it does not say, and at most. */
+export const DEFAULT_SYNC_IN_FLIGHT = 1000;
+export const MAX_SYNC_IN_FLIGHT = 10_000;
+
+/** How far ahead of the server the time of a change may be, in milliseconds. */
+export const MAX_CLOCK_SKEW_MS = 60_000;
+
+/** A replica's id, in characters of ASCII. */
+export const MAX_REPLICA_ID_CHARS = 128;

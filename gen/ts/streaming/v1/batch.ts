@@ -3,21 +3,287 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.js";
+import { Status } from "./common.js";
+
+/** BatchFailurePolicy says what one failure does to the other items. */
+export const BatchFailurePolicy = {
+  /** UNSPECIFIED - Same as CONTINUE. */
+  UNSPECIFIED: 0,
+  /** CONTINUE - Run all the others. */
+  CONTINUE: 1,
+  /** STOP - Start no more; the rest is SKIPPED. */
+  STOP: 2,
+  /**
+   * ATOMIC - All or none: the processor must support it. Items run when the last one has
+   * come; at most 10,000 items and 3 MiB. They have no output.
+   */
+  ATOMIC: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type BatchFailurePolicy = typeof BatchFailurePolicy[keyof typeof BatchFailurePolicy];
+
+export namespace BatchFailurePolicy {
+  export type UNSPECIFIED = typeof BatchFailurePolicy.UNSPECIFIED;
+  export type CONTINUE = typeof BatchFailurePolicy.CONTINUE;
+  export type STOP = typeof BatchFailurePolicy.STOP;
+  export type ATOMIC = typeof BatchFailurePolicy.ATOMIC;
+  export type UNRECOGNIZED = typeof BatchFailurePolicy.UNRECOGNIZED;
+}
+
+export function batchFailurePolicyFromJSON(object: any): BatchFailurePolicy {
+  switch (object) {
+    case 0:
+    case "BATCH_FAILURE_POLICY_UNSPECIFIED":
+      return BatchFailurePolicy.UNSPECIFIED;
+    case 1:
+    case "BATCH_FAILURE_POLICY_CONTINUE":
+      return BatchFailurePolicy.CONTINUE;
+    case 2:
+    case "BATCH_FAILURE_POLICY_STOP":
+      return BatchFailurePolicy.STOP;
+    case 3:
+    case "BATCH_FAILURE_POLICY_ATOMIC":
+      return BatchFailurePolicy.ATOMIC;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return BatchFailurePolicy.UNRECOGNIZED;
+  }
+}
+
+export function batchFailurePolicyToJSON(object: BatchFailurePolicy): string {
+  switch (object) {
+    case BatchFailurePolicy.UNSPECIFIED:
+      return "BATCH_FAILURE_POLICY_UNSPECIFIED";
+    case BatchFailurePolicy.CONTINUE:
+      return "BATCH_FAILURE_POLICY_CONTINUE";
+    case BatchFailurePolicy.STOP:
+      return "BATCH_FAILURE_POLICY_STOP";
+    case BatchFailurePolicy.ATOMIC:
+      return "BATCH_FAILURE_POLICY_ATOMIC";
+    case BatchFailurePolicy.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** ProcessOutcome is what became of an item. */
+export const ProcessOutcome = {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED: 0,
+  /** SUCCEEDED - Done. */
+  SUCCEEDED: 1,
+  /** FAILED - Failed; status says why. */
+  FAILED: 2,
+  /** SKIPPED - Not run. */
+  SKIPPED: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ProcessOutcome = typeof ProcessOutcome[keyof typeof ProcessOutcome];
+
+export namespace ProcessOutcome {
+  export type UNSPECIFIED = typeof ProcessOutcome.UNSPECIFIED;
+  export type SUCCEEDED = typeof ProcessOutcome.SUCCEEDED;
+  export type FAILED = typeof ProcessOutcome.FAILED;
+  export type SKIPPED = typeof ProcessOutcome.SKIPPED;
+  export type UNRECOGNIZED = typeof ProcessOutcome.UNRECOGNIZED;
+}
+
+export function processOutcomeFromJSON(object: any): ProcessOutcome {
+  switch (object) {
+    case 0:
+    case "PROCESS_OUTCOME_UNSPECIFIED":
+      return ProcessOutcome.UNSPECIFIED;
+    case 1:
+    case "PROCESS_OUTCOME_SUCCEEDED":
+      return ProcessOutcome.SUCCEEDED;
+    case 2:
+    case "PROCESS_OUTCOME_FAILED":
+      return ProcessOutcome.FAILED;
+    case 3:
+    case "PROCESS_OUTCOME_SKIPPED":
+      return ProcessOutcome.SKIPPED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ProcessOutcome.UNRECOGNIZED;
+  }
+}
+
+export function processOutcomeToJSON(object: ProcessOutcome): string {
+  switch (object) {
+    case ProcessOutcome.UNSPECIFIED:
+      return "PROCESS_OUTCOME_UNSPECIFIED";
+    case ProcessOutcome.SUCCEEDED:
+      return "PROCESS_OUTCOME_SUCCEEDED";
+    case ProcessOutcome.FAILED:
+      return "PROCESS_OUTCOME_FAILED";
+    case ProcessOutcome.SKIPPED:
+      return "PROCESS_OUTCOME_SKIPPED";
+    case ProcessOutcome.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 /** ProcessRequest is one item of a batch. */
 export interface ProcessRequest {
+  /** Identifier that the client gives; echoed in the result. May be empty. */
+  id: string;
+  /** Name of the processor to run; empty means that of the first message. */
+  operation: string;
+  /** Input of the processor. */
+  payload: Uint8Array;
+  /**
+   * Within 24 h a second item of the caller with this key and the same content
+   * (operation, payload, content type and attributes) gets the first outcome
+   * and is not run; with other content it fails with ABORTED. A failure that
+   * another attempt may mend is not kept: the item is run again.
+   */
+  idempotencyKey: string;
+  /** Items of the batch with the same key run one after the other, in order. */
+  orderingKey: string;
+  /** First message only: how to run the batch. */
+  options:
+    | BatchOptions
+    | undefined;
+  /** Media type of payload. */
+  contentType: string;
+  /** Free attributes, passed to the processor. */
+  attributes: Map<string, string>;
+}
+
+export interface ProcessRequest_AttributesEntry {
+  key: string;
+  value: string;
+}
+
+/** BatchOptions says how to run a batch. */
+export interface BatchOptions {
+  /**
+   * Items that run at the same time; default 8, at most 256. 1 keeps the order
+   * of the stream.
+   */
+  maxConcurrency: number;
+  /** What one failure does to the others. */
+  failurePolicy: BatchFailurePolicy;
+  /** Longest time for one attempt at an item; default 30 s, at most 10 min. */
+  itemTimeout:
+    | Duration
+    | undefined;
+  /**
+   * Attempts at an item that fails with UNAVAILABLE or ABORTED; default 1, at
+   * most 10.
+   */
+  maxAttempts: number;
+  /**
+   * Names the batch, among those of the caller: a stream that breaks can be
+   * sent again under the same id, and items that have an outcome are not run
+   * again. Default: a name of the server's.
+   */
+  batchId: string;
+  /**
+   * Check the items but do not run them: what passes is SKIPPED with the status
+   * OK. Nothing of it is kept.
+   */
+  validateOnly: boolean;
+  /**
+   * Leave ProcessResult.output out of the responses of this stream.
+   * ListBatchResults has it.
+   */
+  omitOutputs: boolean;
 }
 
 /** ProcessResponse is the outcome of a batch. */
 export interface ProcessResponse {
+  /** Number of items that have an outcome: the sum of the three below. */
+  processedCount: number;
+  /** Number of items that succeeded. */
+  successCount: number;
+  /** Number of items that failed. */
+  failureCount: number;
+  /** Number of items that were not run. */
+  skippedCount: number;
+  /**
+   * Results in order of index. At most 10,000 and 2 MiB; the failures first if
+   * not all fit.
+   */
+  results: ProcessResult[];
+  /** Not all results are here: page through BatchService.ListBatchResults. */
+  resultsTruncated: boolean;
+  /** The batch. */
+  batchId: string;
+  /** Time from the first item to the last outcome. */
+  elapsed: Duration | undefined;
+}
+
+/** ProcessResult is the outcome of one item. */
+export interface ProcessResult {
+  /** Zero-based position in the batch. */
+  index: number;
+  /** Identifier that the client gave. */
+  id: string;
+  /** Outcome. */
+  outcome: ProcessOutcome;
+  /** What went wrong, unless it succeeded. */
+  status:
+    | Status
+    | undefined;
+  /** Output of the processor. */
+  output: Uint8Array;
+  /**
+   * The outcome is an earlier one: that of this item, from another stream of
+   * the batch, or that of an item with the same idempotency key.
+   */
+  replayed: boolean;
+  /** Attempts made, by the stream that brought the outcome about. */
+  attempts: number;
+  /** Time spent on them. */
+  elapsed: Duration | undefined;
 }
 
 function createBaseProcessRequest(): ProcessRequest {
-  return {};
+  return {
+    id: "",
+    operation: "",
+    payload: new Uint8Array(0),
+    idempotencyKey: "",
+    orderingKey: "",
+    options: undefined,
+    contentType: "",
+    attributes: new Map(),
+  };
 }
 
 export const ProcessRequest: MessageFns<ProcessRequest> = {
-  encode(_: ProcessRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ProcessRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.operation !== "") {
+      writer.uint32(18).string(message.operation);
+    }
+    if (message.payload.length !== 0) {
+      writer.uint32(26).bytes(message.payload);
+    }
+    if (message.idempotencyKey !== "") {
+      writer.uint32(34).string(message.idempotencyKey);
+    }
+    if (message.orderingKey !== "") {
+      writer.uint32(42).string(message.orderingKey);
+    }
+    if (message.options !== undefined) {
+      BatchOptions.encode(message.options, writer.uint32(50).fork()).join();
+    }
+    if (message.contentType !== "") {
+      writer.uint32(58).string(message.contentType);
+    }
+    message.attributes.forEach((value, key) => {
+      ProcessRequest_AttributesEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
+    });
     return writer;
   },
 
@@ -34,6 +300,73 @@ export const ProcessRequest: MessageFns<ProcessRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.operation = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.payload = reader.bytes();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.orderingKey = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.options = BatchOptions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            const entry8 = ProcessRequest_AttributesEntry.decode(reader, reader.uint32());
+            if (entry8.value !== undefined) {
+              message.attributes.set(entry8.key, entry8.value);
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -46,30 +379,425 @@ export const ProcessRequest: MessageFns<ProcessRequest> = {
     }
   },
 
-  fromJSON(_: any): ProcessRequest {
-    return {};
+  fromJSON(object: any): ProcessRequest {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      operation: isSet(object.operation) ? globalThis.String(object.operation) : "",
+      payload: isSet(object.payload) ? bytesFromBase64(object.payload) : new Uint8Array(0),
+      idempotencyKey: isSet(object.idempotencyKey)
+        ? globalThis.String(object.idempotencyKey)
+        : isSet(object.idempotency_key)
+        ? globalThis.String(object.idempotency_key)
+        : "",
+      orderingKey: isSet(object.orderingKey)
+        ? globalThis.String(object.orderingKey)
+        : isSet(object.ordering_key)
+        ? globalThis.String(object.ordering_key)
+        : "",
+      options: isSet(object.options) ? BatchOptions.fromJSON(object.options) : undefined,
+      contentType: isSet(object.contentType)
+        ? globalThis.String(object.contentType)
+        : isSet(object.content_type)
+        ? globalThis.String(object.content_type)
+        : "",
+      attributes: isObject(object.attributes)
+        ? (globalThis.Object.entries(object.attributes) as [string, any][]).reduce(
+          (acc: Map<string, string>, [key, value]: [string, any]) => {
+            acc.set(key, globalThis.String(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+    };
   },
 
-  toJSON(_: ProcessRequest): unknown {
+  toJSON(message: ProcessRequest): unknown {
     const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.operation !== "") {
+      obj.operation = message.operation;
+    }
+    if (message.payload.length !== 0) {
+      obj.payload = base64FromBytes(message.payload);
+    }
+    if (message.idempotencyKey !== "") {
+      obj.idempotencyKey = message.idempotencyKey;
+    }
+    if (message.orderingKey !== "") {
+      obj.orderingKey = message.orderingKey;
+    }
+    if (message.options !== undefined) {
+      obj.options = BatchOptions.toJSON(message.options);
+    }
+    if (message.contentType !== "") {
+      obj.contentType = message.contentType;
+    }
+    if (message.attributes?.size) {
+      obj.attributes = {};
+      message.attributes.forEach((v, k) => {
+        obj.attributes[k] = v;
+      });
+    }
     return obj;
   },
 
   create(base?: DeepPartial<ProcessRequest>): ProcessRequest {
     return ProcessRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<ProcessRequest>): ProcessRequest {
+  fromPartial(object: DeepPartial<ProcessRequest>): ProcessRequest {
     const message = createBaseProcessRequest();
+    message.id = object.id ?? "";
+    message.operation = object.operation ?? "";
+    message.payload = object.payload ?? new Uint8Array(0);
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.orderingKey = object.orderingKey ?? "";
+    message.options = (object.options !== undefined && object.options !== null)
+      ? BatchOptions.fromPartial(object.options)
+      : undefined;
+    message.contentType = object.contentType ?? "";
+    message.attributes = (() => {
+      const m = new Map();
+      (object.attributes as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    return message;
+  },
+};
+
+function createBaseProcessRequest_AttributesEntry(): ProcessRequest_AttributesEntry {
+  return { key: "", value: "" };
+}
+
+export const ProcessRequest_AttributesEntry: MessageFns<ProcessRequest_AttributesEntry> = {
+  encode(message: ProcessRequest_AttributesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProcessRequest_AttributesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProcessRequest_AttributesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProcessRequest_AttributesEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: ProcessRequest_AttributesEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ProcessRequest_AttributesEntry>): ProcessRequest_AttributesEntry {
+    return ProcessRequest_AttributesEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProcessRequest_AttributesEntry>): ProcessRequest_AttributesEntry {
+    const message = createBaseProcessRequest_AttributesEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseBatchOptions(): BatchOptions {
+  return {
+    maxConcurrency: 0,
+    failurePolicy: 0,
+    itemTimeout: undefined,
+    maxAttempts: 0,
+    batchId: "",
+    validateOnly: false,
+    omitOutputs: false,
+  };
+}
+
+export const BatchOptions: MessageFns<BatchOptions> = {
+  encode(message: BatchOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.maxConcurrency !== 0) {
+      writer.uint32(8).int32(message.maxConcurrency);
+    }
+    if (message.failurePolicy !== 0) {
+      writer.uint32(16).int32(message.failurePolicy);
+    }
+    if (message.itemTimeout !== undefined) {
+      Duration.encode(message.itemTimeout, writer.uint32(26).fork()).join();
+    }
+    if (message.maxAttempts !== 0) {
+      writer.uint32(32).int32(message.maxAttempts);
+    }
+    if (message.batchId !== "") {
+      writer.uint32(42).string(message.batchId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(48).bool(message.validateOnly);
+    }
+    if (message.omitOutputs !== false) {
+      writer.uint32(56).bool(message.omitOutputs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchOptions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchOptions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.maxConcurrency = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.failurePolicy = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.itemTimeout = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.maxAttempts = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.batchId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.omitOutputs = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchOptions {
+    return {
+      maxConcurrency: isSet(object.maxConcurrency)
+        ? globalThis.Number(object.maxConcurrency)
+        : isSet(object.max_concurrency)
+        ? globalThis.Number(object.max_concurrency)
+        : 0,
+      failurePolicy: isSet(object.failurePolicy)
+        ? batchFailurePolicyFromJSON(object.failurePolicy)
+        : isSet(object.failure_policy)
+        ? batchFailurePolicyFromJSON(object.failure_policy)
+        : 0,
+      itemTimeout: isSet(object.itemTimeout)
+        ? Duration.fromJSON(object.itemTimeout)
+        : isSet(object.item_timeout)
+        ? Duration.fromJSON(object.item_timeout)
+        : undefined,
+      maxAttempts: isSet(object.maxAttempts)
+        ? globalThis.Number(object.maxAttempts)
+        : isSet(object.max_attempts)
+        ? globalThis.Number(object.max_attempts)
+        : 0,
+      batchId: isSet(object.batchId)
+        ? globalThis.String(object.batchId)
+        : isSet(object.batch_id)
+        ? globalThis.String(object.batch_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      omitOutputs: isSet(object.omitOutputs)
+        ? globalThis.Boolean(object.omitOutputs)
+        : isSet(object.omit_outputs)
+        ? globalThis.Boolean(object.omit_outputs)
+        : false,
+    };
+  },
+
+  toJSON(message: BatchOptions): unknown {
+    const obj: any = {};
+    if (message.maxConcurrency !== 0) {
+      obj.maxConcurrency = Math.round(message.maxConcurrency);
+    }
+    if (message.failurePolicy !== 0) {
+      obj.failurePolicy = batchFailurePolicyToJSON(message.failurePolicy);
+    }
+    if (message.itemTimeout !== undefined) {
+      obj.itemTimeout = Duration.toJSON(message.itemTimeout);
+    }
+    if (message.maxAttempts !== 0) {
+      obj.maxAttempts = Math.round(message.maxAttempts);
+    }
+    if (message.batchId !== "") {
+      obj.batchId = message.batchId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.omitOutputs !== false) {
+      obj.omitOutputs = message.omitOutputs;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BatchOptions>): BatchOptions {
+    return BatchOptions.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BatchOptions>): BatchOptions {
+    const message = createBaseBatchOptions();
+    message.maxConcurrency = object.maxConcurrency ?? 0;
+    message.failurePolicy = object.failurePolicy ?? 0;
+    message.itemTimeout = (object.itemTimeout !== undefined && object.itemTimeout !== null)
+      ? Duration.fromPartial(object.itemTimeout)
+      : undefined;
+    message.maxAttempts = object.maxAttempts ?? 0;
+    message.batchId = object.batchId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    message.omitOutputs = object.omitOutputs ?? false;
     return message;
   },
 };
 
 function createBaseProcessResponse(): ProcessResponse {
-  return {};
+  return {
+    processedCount: 0,
+    successCount: 0,
+    failureCount: 0,
+    skippedCount: 0,
+    results: [],
+    resultsTruncated: false,
+    batchId: "",
+    elapsed: undefined,
+  };
 }
 
 export const ProcessResponse: MessageFns<ProcessResponse> = {
-  encode(_: ProcessResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ProcessResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.processedCount !== 0) {
+      writer.uint32(8).int64(message.processedCount);
+    }
+    if (message.successCount !== 0) {
+      writer.uint32(16).int64(message.successCount);
+    }
+    if (message.failureCount !== 0) {
+      writer.uint32(24).int64(message.failureCount);
+    }
+    if (message.skippedCount !== 0) {
+      writer.uint32(32).int64(message.skippedCount);
+    }
+    for (const v of message.results) {
+      ProcessResult.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.resultsTruncated !== false) {
+      writer.uint32(48).bool(message.resultsTruncated);
+    }
+    if (message.batchId !== "") {
+      writer.uint32(58).string(message.batchId);
+    }
+    if (message.elapsed !== undefined) {
+      Duration.encode(message.elapsed, writer.uint32(66).fork()).join();
+    }
     return writer;
   },
 
@@ -86,6 +814,70 @@ export const ProcessResponse: MessageFns<ProcessResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.processedCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.successCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.failureCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.skippedCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.results.push(ProcessResult.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.resultsTruncated = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.batchId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.elapsed = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -98,23 +890,311 @@ export const ProcessResponse: MessageFns<ProcessResponse> = {
     }
   },
 
-  fromJSON(_: any): ProcessResponse {
-    return {};
+  fromJSON(object: any): ProcessResponse {
+    return {
+      processedCount: isSet(object.processedCount)
+        ? globalThis.Number(object.processedCount)
+        : isSet(object.processed_count)
+        ? globalThis.Number(object.processed_count)
+        : 0,
+      successCount: isSet(object.successCount)
+        ? globalThis.Number(object.successCount)
+        : isSet(object.success_count)
+        ? globalThis.Number(object.success_count)
+        : 0,
+      failureCount: isSet(object.failureCount)
+        ? globalThis.Number(object.failureCount)
+        : isSet(object.failure_count)
+        ? globalThis.Number(object.failure_count)
+        : 0,
+      skippedCount: isSet(object.skippedCount)
+        ? globalThis.Number(object.skippedCount)
+        : isSet(object.skipped_count)
+        ? globalThis.Number(object.skipped_count)
+        : 0,
+      results: globalThis.Array.isArray(object?.results)
+        ? object.results.map((e: any) => ProcessResult.fromJSON(e))
+        : [],
+      resultsTruncated: isSet(object.resultsTruncated)
+        ? globalThis.Boolean(object.resultsTruncated)
+        : isSet(object.results_truncated)
+        ? globalThis.Boolean(object.results_truncated)
+        : false,
+      batchId: isSet(object.batchId)
+        ? globalThis.String(object.batchId)
+        : isSet(object.batch_id)
+        ? globalThis.String(object.batch_id)
+        : "",
+      elapsed: isSet(object.elapsed) ? Duration.fromJSON(object.elapsed) : undefined,
+    };
   },
 
-  toJSON(_: ProcessResponse): unknown {
+  toJSON(message: ProcessResponse): unknown {
     const obj: any = {};
+    if (message.processedCount !== 0) {
+      obj.processedCount = Math.round(message.processedCount);
+    }
+    if (message.successCount !== 0) {
+      obj.successCount = Math.round(message.successCount);
+    }
+    if (message.failureCount !== 0) {
+      obj.failureCount = Math.round(message.failureCount);
+    }
+    if (message.skippedCount !== 0) {
+      obj.skippedCount = Math.round(message.skippedCount);
+    }
+    if (message.results?.length) {
+      obj.results = message.results.map((e) => ProcessResult.toJSON(e));
+    }
+    if (message.resultsTruncated !== false) {
+      obj.resultsTruncated = message.resultsTruncated;
+    }
+    if (message.batchId !== "") {
+      obj.batchId = message.batchId;
+    }
+    if (message.elapsed !== undefined) {
+      obj.elapsed = Duration.toJSON(message.elapsed);
+    }
     return obj;
   },
 
   create(base?: DeepPartial<ProcessResponse>): ProcessResponse {
     return ProcessResponse.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<ProcessResponse>): ProcessResponse {
+  fromPartial(object: DeepPartial<ProcessResponse>): ProcessResponse {
     const message = createBaseProcessResponse();
+    message.processedCount = object.processedCount ?? 0;
+    message.successCount = object.successCount ?? 0;
+    message.failureCount = object.failureCount ?? 0;
+    message.skippedCount = object.skippedCount ?? 0;
+    message.results = object.results?.map((e) => ProcessResult.fromPartial(e)) || [];
+    message.resultsTruncated = object.resultsTruncated ?? false;
+    message.batchId = object.batchId ?? "";
+    message.elapsed = (object.elapsed !== undefined && object.elapsed !== null)
+      ? Duration.fromPartial(object.elapsed)
+      : undefined;
     return message;
   },
 };
+
+function createBaseProcessResult(): ProcessResult {
+  return {
+    index: 0,
+    id: "",
+    outcome: 0,
+    status: undefined,
+    output: new Uint8Array(0),
+    replayed: false,
+    attempts: 0,
+    elapsed: undefined,
+  };
+}
+
+export const ProcessResult: MessageFns<ProcessResult> = {
+  encode(message: ProcessResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).int64(message.index);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    if (message.outcome !== 0) {
+      writer.uint32(24).int32(message.outcome);
+    }
+    if (message.status !== undefined) {
+      Status.encode(message.status, writer.uint32(34).fork()).join();
+    }
+    if (message.output.length !== 0) {
+      writer.uint32(42).bytes(message.output);
+    }
+    if (message.replayed !== false) {
+      writer.uint32(48).bool(message.replayed);
+    }
+    if (message.attempts !== 0) {
+      writer.uint32(56).int32(message.attempts);
+    }
+    if (message.elapsed !== undefined) {
+      Duration.encode(message.elapsed, writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProcessResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProcessResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.status = Status.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.output = reader.bytes();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.attempts = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.elapsed = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProcessResult {
+    return {
+      index: isSet(object.index) ? globalThis.Number(object.index) : 0,
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      outcome: isSet(object.outcome) ? processOutcomeFromJSON(object.outcome) : 0,
+      status: isSet(object.status) ? Status.fromJSON(object.status) : undefined,
+      output: isSet(object.output) ? bytesFromBase64(object.output) : new Uint8Array(0),
+      replayed: isSet(object.replayed) ? globalThis.Boolean(object.replayed) : false,
+      attempts: isSet(object.attempts) ? globalThis.Number(object.attempts) : 0,
+      elapsed: isSet(object.elapsed) ? Duration.fromJSON(object.elapsed) : undefined,
+    };
+  },
+
+  toJSON(message: ProcessResult): unknown {
+    const obj: any = {};
+    if (message.index !== 0) {
+      obj.index = Math.round(message.index);
+    }
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.outcome !== 0) {
+      obj.outcome = processOutcomeToJSON(message.outcome);
+    }
+    if (message.status !== undefined) {
+      obj.status = Status.toJSON(message.status);
+    }
+    if (message.output.length !== 0) {
+      obj.output = base64FromBytes(message.output);
+    }
+    if (message.replayed !== false) {
+      obj.replayed = message.replayed;
+    }
+    if (message.attempts !== 0) {
+      obj.attempts = Math.round(message.attempts);
+    }
+    if (message.elapsed !== undefined) {
+      obj.elapsed = Duration.toJSON(message.elapsed);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ProcessResult>): ProcessResult {
+    return ProcessResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProcessResult>): ProcessResult {
+    const message = createBaseProcessResult();
+    message.index = object.index ?? 0;
+    message.id = object.id ?? "";
+    message.outcome = object.outcome ?? 0;
+    message.status = (object.status !== undefined && object.status !== null)
+      ? Status.fromPartial(object.status)
+      : undefined;
+    message.output = object.output ?? new Uint8Array(0);
+    message.replayed = object.replayed ?? false;
+    message.attempts = object.attempts ?? 0;
+    message.elapsed = (object.elapsed !== undefined && object.elapsed !== null)
+      ? Duration.fromPartial(object.elapsed)
+      : undefined;
+    return message;
+  },
+};
+
+function bytesFromBase64(b64: string): Uint8Array {
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from((globalThis as any).Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
@@ -124,6 +1204,25 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+function isSet(value: any): boolean {
+  return value !== null && value !== undefined;
+}
 
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

@@ -115,10 +115,29 @@ export const ErrorReason = {
    * consumer policy allows. metadata: resume_token.
    */
   SLOW_CONSUMER: 43,
-  /** CONSUMER_REPLACED - ABORTED. Another stream attached to the subscription with this consumer_id. */
+  /**
+   * CONSUMER_REPLACED - ABORTED. Another stream attached to the subscription with this consumer_id,
+   * or continues the batch with this batch_id.
+   */
   CONSUMER_REPLACED: 45,
   /** SNAPSHOT_EXPIRED - FAILED_PRECONDITION. The read snapshot has expired. metadata: snapshot_id. */
   SNAPSHOT_EXPIRED: 44,
+  /**
+   * INVALID_QUERY - INVALID_ARGUMENT. A statement does not parse, names something that does not
+   * exist, or fails on its values.
+   */
+  INVALID_QUERY: 50,
+  /**
+   * QUERY_NOT_READ_ONLY - PERMISSION_DENIED. A statement would write or touch something outside of
+   * the published tables.
+   */
+  QUERY_NOT_READ_ONLY: 51,
+  /** QUERY_CANCELLED - CANCELLED. The query was cancelled on request. */
+  QUERY_CANCELLED: 52,
+  /** QUERY_TIMEOUT - DEADLINE_EXCEEDED. The query ran past its timeout. metadata: timeout_ms. */
+  QUERY_TIMEOUT: 53,
+  /** QUERY_LIMIT - RESOURCE_EXHAUSTED. The query hit its memory or size limit. */
+  QUERY_LIMIT: 54,
   /**
    * DRAINING - UNAVAILABLE with RetryInfo. The server is draining; reconnect.
    * metadata: resume_token where the stream has one.
@@ -126,6 +145,8 @@ export const ErrorReason = {
   DRAINING: 60,
   /** BACKEND_UNAVAILABLE - UNAVAILABLE with RetryInfo. A backing engine cannot be reached. */
   BACKEND_UNAVAILABLE: 61,
+  /** FEATURE_DISABLED - FAILED_PRECONDITION. This deployment does not have the feature. */
+  FEATURE_DISABLED: 62,
   /**
    * STREAM_IDLE - DEADLINE_EXCEEDED. The client sent nothing for longer than the server waits
    * for the next message of a stream. metadata: idle_timeout_ms.
@@ -176,8 +197,14 @@ export namespace ErrorReason {
   export type SLOW_CONSUMER = typeof ErrorReason.SLOW_CONSUMER;
   export type CONSUMER_REPLACED = typeof ErrorReason.CONSUMER_REPLACED;
   export type SNAPSHOT_EXPIRED = typeof ErrorReason.SNAPSHOT_EXPIRED;
+  export type INVALID_QUERY = typeof ErrorReason.INVALID_QUERY;
+  export type QUERY_NOT_READ_ONLY = typeof ErrorReason.QUERY_NOT_READ_ONLY;
+  export type QUERY_CANCELLED = typeof ErrorReason.QUERY_CANCELLED;
+  export type QUERY_TIMEOUT = typeof ErrorReason.QUERY_TIMEOUT;
+  export type QUERY_LIMIT = typeof ErrorReason.QUERY_LIMIT;
   export type DRAINING = typeof ErrorReason.DRAINING;
   export type BACKEND_UNAVAILABLE = typeof ErrorReason.BACKEND_UNAVAILABLE;
+  export type FEATURE_DISABLED = typeof ErrorReason.FEATURE_DISABLED;
   export type STREAM_IDLE = typeof ErrorReason.STREAM_IDLE;
   export type STREAM_STALLED = typeof ErrorReason.STREAM_STALLED;
   export type INTERNAL = typeof ErrorReason.INTERNAL;
@@ -270,12 +297,30 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 44:
     case "ERROR_REASON_SNAPSHOT_EXPIRED":
       return ErrorReason.SNAPSHOT_EXPIRED;
+    case 50:
+    case "ERROR_REASON_INVALID_QUERY":
+      return ErrorReason.INVALID_QUERY;
+    case 51:
+    case "ERROR_REASON_QUERY_NOT_READ_ONLY":
+      return ErrorReason.QUERY_NOT_READ_ONLY;
+    case 52:
+    case "ERROR_REASON_QUERY_CANCELLED":
+      return ErrorReason.QUERY_CANCELLED;
+    case 53:
+    case "ERROR_REASON_QUERY_TIMEOUT":
+      return ErrorReason.QUERY_TIMEOUT;
+    case 54:
+    case "ERROR_REASON_QUERY_LIMIT":
+      return ErrorReason.QUERY_LIMIT;
     case 60:
     case "ERROR_REASON_DRAINING":
       return ErrorReason.DRAINING;
     case 61:
     case "ERROR_REASON_BACKEND_UNAVAILABLE":
       return ErrorReason.BACKEND_UNAVAILABLE;
+    case 62:
+    case "ERROR_REASON_FEATURE_DISABLED":
+      return ErrorReason.FEATURE_DISABLED;
     case 63:
     case "ERROR_REASON_STREAM_IDLE":
       return ErrorReason.STREAM_IDLE;
@@ -350,10 +395,22 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_CONSUMER_REPLACED";
     case ErrorReason.SNAPSHOT_EXPIRED:
       return "ERROR_REASON_SNAPSHOT_EXPIRED";
+    case ErrorReason.INVALID_QUERY:
+      return "ERROR_REASON_INVALID_QUERY";
+    case ErrorReason.QUERY_NOT_READ_ONLY:
+      return "ERROR_REASON_QUERY_NOT_READ_ONLY";
+    case ErrorReason.QUERY_CANCELLED:
+      return "ERROR_REASON_QUERY_CANCELLED";
+    case ErrorReason.QUERY_TIMEOUT:
+      return "ERROR_REASON_QUERY_TIMEOUT";
+    case ErrorReason.QUERY_LIMIT:
+      return "ERROR_REASON_QUERY_LIMIT";
     case ErrorReason.DRAINING:
       return "ERROR_REASON_DRAINING";
     case ErrorReason.BACKEND_UNAVAILABLE:
       return "ERROR_REASON_BACKEND_UNAVAILABLE";
+    case ErrorReason.FEATURE_DISABLED:
+      return "ERROR_REASON_FEATURE_DISABLED";
     case ErrorReason.STREAM_IDLE:
       return "ERROR_REASON_STREAM_IDLE";
     case ErrorReason.STREAM_STALLED:

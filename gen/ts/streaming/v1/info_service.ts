@@ -53,6 +53,10 @@ export interface ServerLimits {
   maxEventBytes: number;
   /** Characters of a filter. */
   maxFilterChars: number;
+  /** Items of a batch. */
+  maxBatchItems: number;
+  /** Series in the metric store. */
+  maxMetricSeries: number;
   /** Bytes of a chat message. */
   maxChatMessageBytes: number;
   /** Chat messages per user and second. */
@@ -309,6 +313,8 @@ function createBaseServerLimits(): ServerLimits {
     minPartBytes: 0,
     maxEventBytes: 0,
     maxFilterChars: 0,
+    maxBatchItems: 0,
+    maxMetricSeries: 0,
     maxChatMessageBytes: 0,
     maxChatMessagesPerSecond: 0,
   };
@@ -336,6 +342,12 @@ export const ServerLimits: MessageFns<ServerLimits> = {
     }
     if (message.maxFilterChars !== 0) {
       writer.uint32(56).int32(message.maxFilterChars);
+    }
+    if (message.maxBatchItems !== 0) {
+      writer.uint32(64).int64(message.maxBatchItems);
+    }
+    if (message.maxMetricSeries !== 0) {
+      writer.uint32(72).int64(message.maxMetricSeries);
     }
     if (message.maxChatMessageBytes !== 0) {
       writer.uint32(80).int64(message.maxChatMessageBytes);
@@ -415,6 +427,22 @@ export const ServerLimits: MessageFns<ServerLimits> = {
             message.maxFilterChars = reader.int32();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.maxBatchItems = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.maxMetricSeries = longToNumber(reader.int64());
+            continue;
+          }
           case 10: {
             if (tag !== 80) {
               break;
@@ -480,6 +508,16 @@ export const ServerLimits: MessageFns<ServerLimits> = {
         : isSet(object.max_filter_chars)
         ? globalThis.Number(object.max_filter_chars)
         : 0,
+      maxBatchItems: isSet(object.maxBatchItems)
+        ? globalThis.Number(object.maxBatchItems)
+        : isSet(object.max_batch_items)
+        ? globalThis.Number(object.max_batch_items)
+        : 0,
+      maxMetricSeries: isSet(object.maxMetricSeries)
+        ? globalThis.Number(object.maxMetricSeries)
+        : isSet(object.max_metric_series)
+        ? globalThis.Number(object.max_metric_series)
+        : 0,
       maxChatMessageBytes: isSet(object.maxChatMessageBytes)
         ? globalThis.Number(object.maxChatMessageBytes)
         : isSet(object.max_chat_message_bytes)
@@ -516,6 +554,12 @@ export const ServerLimits: MessageFns<ServerLimits> = {
     if (message.maxFilterChars !== 0) {
       obj.maxFilterChars = Math.round(message.maxFilterChars);
     }
+    if (message.maxBatchItems !== 0) {
+      obj.maxBatchItems = Math.round(message.maxBatchItems);
+    }
+    if (message.maxMetricSeries !== 0) {
+      obj.maxMetricSeries = Math.round(message.maxMetricSeries);
+    }
     if (message.maxChatMessageBytes !== 0) {
       obj.maxChatMessageBytes = Math.round(message.maxChatMessageBytes);
     }
@@ -539,6 +583,8 @@ export const ServerLimits: MessageFns<ServerLimits> = {
     message.minPartBytes = object.minPartBytes ?? 0;
     message.maxEventBytes = object.maxEventBytes ?? 0;
     message.maxFilterChars = object.maxFilterChars ?? 0;
+    message.maxBatchItems = object.maxBatchItems ?? 0;
+    message.maxMetricSeries = object.maxMetricSeries ?? 0;
     message.maxChatMessageBytes = object.maxChatMessageBytes ?? 0;
     message.maxChatMessagesPerSecond = object.maxChatMessagesPerSecond ?? 0;
     return message;

@@ -4,17 +4,108 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { ItemError } from "./common.js";
+
+/** MetricKind says what a sample means. */
+export const MetricKind = {
+  /** UNSPECIFIED - A plain sample, as in the seed: it can be summed and averaged. */
+  UNSPECIFIED: 0,
+  /** GAUGE - A level at a moment. */
+  GAUGE: 1,
+  /** DELTA - An amount since the previous sample. */
+  DELTA: 2,
+  /** CUMULATIVE - A running total that may reset to zero. */
+  CUMULATIVE: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type MetricKind = typeof MetricKind[keyof typeof MetricKind];
+
+export namespace MetricKind {
+  export type UNSPECIFIED = typeof MetricKind.UNSPECIFIED;
+  export type GAUGE = typeof MetricKind.GAUGE;
+  export type DELTA = typeof MetricKind.DELTA;
+  export type CUMULATIVE = typeof MetricKind.CUMULATIVE;
+  export type UNRECOGNIZED = typeof MetricKind.UNRECOGNIZED;
+}
+
+export function metricKindFromJSON(object: any): MetricKind {
+  switch (object) {
+    case 0:
+    case "METRIC_KIND_UNSPECIFIED":
+      return MetricKind.UNSPECIFIED;
+    case 1:
+    case "METRIC_KIND_GAUGE":
+      return MetricKind.GAUGE;
+    case 2:
+    case "METRIC_KIND_DELTA":
+      return MetricKind.DELTA;
+    case 3:
+    case "METRIC_KIND_CUMULATIVE":
+      return MetricKind.CUMULATIVE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return MetricKind.UNRECOGNIZED;
+  }
+}
+
+export function metricKindToJSON(object: MetricKind): string {
+  switch (object) {
+    case MetricKind.UNSPECIFIED:
+      return "METRIC_KIND_UNSPECIFIED";
+    case MetricKind.GAUGE:
+      return "METRIC_KIND_GAUGE";
+    case MetricKind.DELTA:
+      return "METRIC_KIND_DELTA";
+    case MetricKind.CUMULATIVE:
+      return "METRIC_KIND_CUMULATIVE";
+    case MetricKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 /** Metric is one sample. */
 export interface Metric {
-  /** Name. */
+  /** Name: [a-zA-Z_:][a-zA-Z0-9_:.]*, at most 255 bytes. */
   name: string;
-  /** Value. */
+  /** Value. NaN and infinities are refused. */
   value: number;
-  /** Labels. */
+  /**
+   * Labels: at most 30, names like metric names without ":", values at most
+   * 1024 bytes. A label with an empty value is the same as no label.
+   */
   labels: Map<string, string>;
-  /** When it was taken. */
-  timestamp: Timestamp | undefined;
+  /**
+   * When it was taken; the server's clock if unset. Kept to the millisecond.
+   * Refused if more than 10 min ahead of the server or older than its
+   * retention.
+   */
+  timestamp:
+    | Timestamp
+    | undefined;
+  /** What value means. The series is of the kind that its newest sample names. */
+  kind: MetricKind;
+  /**
+   * Unit in UCUM ("ms", "By", "1"), at most 63 bytes. The series has the unit
+   * that its newest sample names.
+   */
+  unit: string;
+  /**
+   * Identifies the sender for duplicate detection, at most 255 bytes, each
+   * caller has its own; read from the first message of a stream, later
+   * messages may leave it out.
+   */
+  producerId: string;
+  /**
+   * 1 or more, and grows strictly per producer_id. The server ignores samples
+   * at or below the highest one that it has seen, so that a whole stream can
+   * be sent again. A sample that was refused counts as seen.
+   */
+  sequence: number;
+  /** How many samples this one stands for (client-side sampling); 0 means 1. */
+  weight: number;
 }
 
 export interface Metric_LabelsEntry {
@@ -26,8 +117,26 @@ export interface Metric_LabelsEntry {
 export interface MetricsSummary {
   /** Number of samples that were accepted. */
   totalCount: number;
-  /** Sum of the accepted values for each name. */
+  /** Sum of the accepted values for each name, each times its weight. */
   aggregates: Map<string, number>;
+  /** More aggregates for each name. */
+  stats: Map<string, MetricAggregate>;
+  /** Number of samples that were refused. */
+  rejectedCount: number;
+  /** The first 100 of them; id is the name of the metric. */
+  rejections: ItemError[];
+  /** Number of samples that were ignored because they had been sent before. */
+  duplicateCount: number;
+  /** Number of distinct series (name and labels) of the accepted samples. */
+  seriesCount: number;
+  /**
+   * There were more names than the server summarizes (10000, or as many as
+   * have room in 3 MiB): aggregates and stats hold only the first ones. All
+   * samples are stored.
+   */
+  truncated: boolean;
+  /** Highest sequence of the producer that is durable. */
+  committedSequence: number;
 }
 
 export interface MetricsSummary_AggregatesEntry {
@@ -35,8 +144,64 @@ export interface MetricsSummary_AggregatesEntry {
   value: number;
 }
 
+export interface MetricsSummary_StatsEntry {
+  key: string;
+  value: MetricAggregate | undefined;
+}
+
+/** MetricAggregate summarizes samples. */
+export interface MetricAggregate {
+  /** Number of samples (sum of weights). */
+  count: number;
+  /** Sum of the values, each times its weight. */
+  sum: number;
+  /** Smallest. */
+  min: number;
+  /** Largest. */
+  max: number;
+  /** Mean. */
+  avg: number;
+  /** Standard deviation (population). */
+  stddev: number;
+  /**
+   * Value of the sample with the newest timestamp; of several in one series,
+   * of the one that came last.
+   */
+  last: number;
+  /**
+   * Quantiles (0.5, 0.9, 0.95 and 0.99 in a summary) to within 1 % of the
+   * value. Beyond 2048 buckets, which is a span of 17 decades, the smallest
+   * magnitudes lose that accuracy first.
+   */
+  quantiles: Quantile[];
+  /** First timestamp. */
+  startTime:
+    | Timestamp
+    | undefined;
+  /** Last timestamp. */
+  endTime: Timestamp | undefined;
+}
+
+/** Quantile is the value below which a fraction of samples lies. */
+export interface Quantile {
+  /** The fraction, 0 to 1. */
+  quantile: number;
+  /** The value. */
+  value: number;
+}
+
 function createBaseMetric(): Metric {
-  return { name: "", value: 0, labels: new Map(), timestamp: undefined };
+  return {
+    name: "",
+    value: 0,
+    labels: new Map(),
+    timestamp: undefined,
+    kind: 0,
+    unit: "",
+    producerId: "",
+    sequence: 0,
+    weight: 0,
+  };
 }
 
 export const Metric: MessageFns<Metric> = {
@@ -52,6 +217,21 @@ export const Metric: MessageFns<Metric> = {
     });
     if (message.timestamp !== undefined) {
       Timestamp.encode(message.timestamp, writer.uint32(34).fork()).join();
+    }
+    if (message.kind !== 0) {
+      writer.uint32(40).int32(message.kind);
+    }
+    if (message.unit !== "") {
+      writer.uint32(50).string(message.unit);
+    }
+    if (message.producerId !== "") {
+      writer.uint32(58).string(message.producerId);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(64).int64(message.sequence);
+    }
+    if (message.weight !== 0) {
+      writer.uint32(73).double(message.weight);
     }
     return writer;
   },
@@ -104,6 +284,46 @@ export const Metric: MessageFns<Metric> = {
             message.timestamp = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.unit = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.producerId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.weight = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -130,6 +350,15 @@ export const Metric: MessageFns<Metric> = {
         )
         : new Map(),
       timestamp: isSet(object.timestamp) ? fromJsonTimestamp(object.timestamp) : undefined,
+      kind: isSet(object.kind) ? metricKindFromJSON(object.kind) : 0,
+      unit: isSet(object.unit) ? globalThis.String(object.unit) : "",
+      producerId: isSet(object.producerId)
+        ? globalThis.String(object.producerId)
+        : isSet(object.producer_id)
+        ? globalThis.String(object.producer_id)
+        : "",
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      weight: isSet(object.weight) ? globalThis.Number(object.weight) : 0,
     };
   },
 
@@ -149,6 +378,21 @@ export const Metric: MessageFns<Metric> = {
     }
     if (message.timestamp !== undefined) {
       obj.timestamp = fromTimestamp(message.timestamp).toISOString();
+    }
+    if (message.kind !== 0) {
+      obj.kind = metricKindToJSON(message.kind);
+    }
+    if (message.unit !== "") {
+      obj.unit = message.unit;
+    }
+    if (message.producerId !== "") {
+      obj.producerId = message.producerId;
+    }
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.weight !== 0) {
+      obj.weight = floatToJson(message.weight);
     }
     return obj;
   },
@@ -172,6 +416,11 @@ export const Metric: MessageFns<Metric> = {
     message.timestamp = (object.timestamp !== undefined && object.timestamp !== null)
       ? Timestamp.fromPartial(object.timestamp)
       : undefined;
+    message.kind = object.kind ?? 0;
+    message.unit = object.unit ?? "";
+    message.producerId = object.producerId ?? "";
+    message.sequence = object.sequence ?? 0;
+    message.weight = object.weight ?? 0;
     return message;
   },
 };
@@ -262,7 +511,17 @@ export const Metric_LabelsEntry: MessageFns<Metric_LabelsEntry> = {
 };
 
 function createBaseMetricsSummary(): MetricsSummary {
-  return { totalCount: 0, aggregates: new Map() };
+  return {
+    totalCount: 0,
+    aggregates: new Map(),
+    stats: new Map(),
+    rejectedCount: 0,
+    rejections: [],
+    duplicateCount: 0,
+    seriesCount: 0,
+    truncated: false,
+    committedSequence: 0,
+  };
 }
 
 export const MetricsSummary: MessageFns<MetricsSummary> = {
@@ -273,6 +532,27 @@ export const MetricsSummary: MessageFns<MetricsSummary> = {
     message.aggregates.forEach((value, key) => {
       MetricsSummary_AggregatesEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
     });
+    message.stats.forEach((value, key) => {
+      MetricsSummary_StatsEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    if (message.rejectedCount !== 0) {
+      writer.uint32(32).int64(message.rejectedCount);
+    }
+    for (const v of message.rejections) {
+      ItemError.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.duplicateCount !== 0) {
+      writer.uint32(48).int64(message.duplicateCount);
+    }
+    if (message.seriesCount !== 0) {
+      writer.uint32(56).int64(message.seriesCount);
+    }
+    if (message.truncated !== false) {
+      writer.uint32(64).bool(message.truncated);
+    }
+    if (message.committedSequence !== 0) {
+      writer.uint32(72).int64(message.committedSequence);
+    }
     return writer;
   },
 
@@ -308,6 +588,65 @@ export const MetricsSummary: MessageFns<MetricsSummary> = {
             }
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = MetricsSummary_StatsEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              message.stats.set(entry3.key, entry3.value);
+            }
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.rejectedCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.rejections.push(ItemError.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.duplicateCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.seriesCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.committedSequence = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -336,6 +675,39 @@ export const MetricsSummary: MessageFns<MetricsSummary> = {
           new Map(),
         )
         : new Map(),
+      stats: isObject(object.stats)
+        ? (globalThis.Object.entries(object.stats) as [string, any][]).reduce(
+          (acc: Map<string, MetricAggregate>, [key, value]: [string, any]) => {
+            acc.set(key, MetricAggregate.fromJSON(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+      rejectedCount: isSet(object.rejectedCount)
+        ? globalThis.Number(object.rejectedCount)
+        : isSet(object.rejected_count)
+        ? globalThis.Number(object.rejected_count)
+        : 0,
+      rejections: globalThis.Array.isArray(object?.rejections)
+        ? object.rejections.map((e: any) => ItemError.fromJSON(e))
+        : [],
+      duplicateCount: isSet(object.duplicateCount)
+        ? globalThis.Number(object.duplicateCount)
+        : isSet(object.duplicate_count)
+        ? globalThis.Number(object.duplicate_count)
+        : 0,
+      seriesCount: isSet(object.seriesCount)
+        ? globalThis.Number(object.seriesCount)
+        : isSet(object.series_count)
+        ? globalThis.Number(object.series_count)
+        : 0,
+      truncated: isSet(object.truncated) ? globalThis.Boolean(object.truncated) : false,
+      committedSequence: isSet(object.committedSequence)
+        ? globalThis.Number(object.committedSequence)
+        : isSet(object.committed_sequence)
+        ? globalThis.Number(object.committed_sequence)
+        : 0,
     };
   },
 
@@ -349,6 +721,30 @@ export const MetricsSummary: MessageFns<MetricsSummary> = {
       message.aggregates.forEach((v, k) => {
         obj.aggregates[k] = floatToJson(v);
       });
+    }
+    if (message.stats?.size) {
+      obj.stats = {};
+      message.stats.forEach((v, k) => {
+        obj.stats[k] = MetricAggregate.toJSON(v);
+      });
+    }
+    if (message.rejectedCount !== 0) {
+      obj.rejectedCount = Math.round(message.rejectedCount);
+    }
+    if (message.rejections?.length) {
+      obj.rejections = message.rejections.map((e) => ItemError.toJSON(e));
+    }
+    if (message.duplicateCount !== 0) {
+      obj.duplicateCount = Math.round(message.duplicateCount);
+    }
+    if (message.seriesCount !== 0) {
+      obj.seriesCount = Math.round(message.seriesCount);
+    }
+    if (message.truncated !== false) {
+      obj.truncated = message.truncated;
+    }
+    if (message.committedSequence !== 0) {
+      obj.committedSequence = Math.round(message.committedSequence);
     }
     return obj;
   },
@@ -368,6 +764,21 @@ export const MetricsSummary: MessageFns<MetricsSummary> = {
       });
       return m;
     })();
+    message.stats = (() => {
+      const m = new Map();
+      (object.stats as Map<string, MetricAggregate> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, MetricAggregate.fromPartial(value));
+        }
+      });
+      return m;
+    })();
+    message.rejectedCount = object.rejectedCount ?? 0;
+    message.rejections = object.rejections?.map((e) => ItemError.fromPartial(e)) || [];
+    message.duplicateCount = object.duplicateCount ?? 0;
+    message.seriesCount = object.seriesCount ?? 0;
+    message.truncated = object.truncated ?? false;
+    message.committedSequence = object.committedSequence ?? 0;
     return message;
   },
 };
@@ -452,6 +863,416 @@ export const MetricsSummary_AggregatesEntry: MessageFns<MetricsSummary_Aggregate
   fromPartial(object: DeepPartial<MetricsSummary_AggregatesEntry>): MetricsSummary_AggregatesEntry {
     const message = createBaseMetricsSummary_AggregatesEntry();
     message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseMetricsSummary_StatsEntry(): MetricsSummary_StatsEntry {
+  return { key: "", value: undefined };
+}
+
+export const MetricsSummary_StatsEntry: MessageFns<MetricsSummary_StatsEntry> = {
+  encode(message: MetricsSummary_StatsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== undefined) {
+      MetricAggregate.encode(message.value, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetricsSummary_StatsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetricsSummary_StatsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = MetricAggregate.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MetricsSummary_StatsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? MetricAggregate.fromJSON(object.value) : undefined,
+    };
+  },
+
+  toJSON(message: MetricsSummary_StatsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = MetricAggregate.toJSON(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MetricsSummary_StatsEntry>): MetricsSummary_StatsEntry {
+    return MetricsSummary_StatsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MetricsSummary_StatsEntry>): MetricsSummary_StatsEntry {
+    const message = createBaseMetricsSummary_StatsEntry();
+    message.key = object.key ?? "";
+    message.value = (object.value !== undefined && object.value !== null)
+      ? MetricAggregate.fromPartial(object.value)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMetricAggregate(): MetricAggregate {
+  return {
+    count: 0,
+    sum: 0,
+    min: 0,
+    max: 0,
+    avg: 0,
+    stddev: 0,
+    last: 0,
+    quantiles: [],
+    startTime: undefined,
+    endTime: undefined,
+  };
+}
+
+export const MetricAggregate: MessageFns<MetricAggregate> = {
+  encode(message: MetricAggregate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.count !== 0) {
+      writer.uint32(9).double(message.count);
+    }
+    if (message.sum !== 0) {
+      writer.uint32(17).double(message.sum);
+    }
+    if (message.min !== 0) {
+      writer.uint32(25).double(message.min);
+    }
+    if (message.max !== 0) {
+      writer.uint32(33).double(message.max);
+    }
+    if (message.avg !== 0) {
+      writer.uint32(41).double(message.avg);
+    }
+    if (message.stddev !== 0) {
+      writer.uint32(49).double(message.stddev);
+    }
+    if (message.last !== 0) {
+      writer.uint32(57).double(message.last);
+    }
+    for (const v of message.quantiles) {
+      Quantile.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(message.startTime, writer.uint32(74).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(message.endTime, writer.uint32(82).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetricAggregate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetricAggregate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.count = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.sum = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.min = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.max = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.avg = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.stddev = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.last = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.quantiles.push(Quantile.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.startTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.endTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MetricAggregate {
+    return {
+      count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+      sum: isSet(object.sum) ? globalThis.Number(object.sum) : 0,
+      min: isSet(object.min) ? globalThis.Number(object.min) : 0,
+      max: isSet(object.max) ? globalThis.Number(object.max) : 0,
+      avg: isSet(object.avg) ? globalThis.Number(object.avg) : 0,
+      stddev: isSet(object.stddev) ? globalThis.Number(object.stddev) : 0,
+      last: isSet(object.last) ? globalThis.Number(object.last) : 0,
+      quantiles: globalThis.Array.isArray(object?.quantiles)
+        ? object.quantiles.map((e: any) => Quantile.fromJSON(e))
+        : [],
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      endTime: isSet(object.endTime)
+        ? fromJsonTimestamp(object.endTime)
+        : isSet(object.end_time)
+        ? fromJsonTimestamp(object.end_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: MetricAggregate): unknown {
+    const obj: any = {};
+    if (message.count !== 0) {
+      obj.count = floatToJson(message.count);
+    }
+    if (message.sum !== 0) {
+      obj.sum = floatToJson(message.sum);
+    }
+    if (message.min !== 0) {
+      obj.min = floatToJson(message.min);
+    }
+    if (message.max !== 0) {
+      obj.max = floatToJson(message.max);
+    }
+    if (message.avg !== 0) {
+      obj.avg = floatToJson(message.avg);
+    }
+    if (message.stddev !== 0) {
+      obj.stddev = floatToJson(message.stddev);
+    }
+    if (message.last !== 0) {
+      obj.last = floatToJson(message.last);
+    }
+    if (message.quantiles?.length) {
+      obj.quantiles = message.quantiles.map((e) => Quantile.toJSON(e));
+    }
+    if (message.startTime !== undefined) {
+      obj.startTime = fromTimestamp(message.startTime).toISOString();
+    }
+    if (message.endTime !== undefined) {
+      obj.endTime = fromTimestamp(message.endTime).toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MetricAggregate>): MetricAggregate {
+    return MetricAggregate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MetricAggregate>): MetricAggregate {
+    const message = createBaseMetricAggregate();
+    message.count = object.count ?? 0;
+    message.sum = object.sum ?? 0;
+    message.min = object.min ?? 0;
+    message.max = object.max ?? 0;
+    message.avg = object.avg ?? 0;
+    message.stddev = object.stddev ?? 0;
+    message.last = object.last ?? 0;
+    message.quantiles = object.quantiles?.map((e) => Quantile.fromPartial(e)) || [];
+    message.startTime = (object.startTime !== undefined && object.startTime !== null)
+      ? Timestamp.fromPartial(object.startTime)
+      : undefined;
+    message.endTime = (object.endTime !== undefined && object.endTime !== null)
+      ? Timestamp.fromPartial(object.endTime)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQuantile(): Quantile {
+  return { quantile: 0, value: 0 };
+}
+
+export const Quantile: MessageFns<Quantile> = {
+  encode(message: Quantile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.quantile !== 0) {
+      writer.uint32(9).double(message.quantile);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Quantile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuantile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.quantile = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Quantile {
+    return {
+      quantile: isSet(object.quantile) ? globalThis.Number(object.quantile) : 0,
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: Quantile): unknown {
+    const obj: any = {};
+    if (message.quantile !== 0) {
+      obj.quantile = floatToJson(message.quantile);
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Quantile>): Quantile {
+    return Quantile.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Quantile>): Quantile {
+    const message = createBaseQuantile();
+    message.quantile = object.quantile ?? 0;
     message.value = object.value ?? 0;
     return message;
   },

@@ -3,31 +3,388 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.js";
+import { NullValue, nullValueFromJSON, nullValueToJSON } from "../../google/protobuf/struct.js";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { Status } from "./common.js";
 
-/** QueryRequest is a message of a query session. */
+/** QueryFormat is the form of a result. */
+export const QueryFormat = {
+  /** UNSPECIFIED - The seed's: each row as a JSON object in QueryResponse.data. */
+  UNSPECIFIED: 0,
+  /** TYPED - Typed rows in QueryResponse.rows. */
+  TYPED: 1,
+  /** JSON_ROWS - Rows as JSON arrays, newline-delimited, in QueryResponse.json_rows. */
+  JSON_ROWS: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type QueryFormat = typeof QueryFormat[keyof typeof QueryFormat];
+
+export namespace QueryFormat {
+  export type UNSPECIFIED = typeof QueryFormat.UNSPECIFIED;
+  export type TYPED = typeof QueryFormat.TYPED;
+  export type JSON_ROWS = typeof QueryFormat.JSON_ROWS;
+  export type UNRECOGNIZED = typeof QueryFormat.UNRECOGNIZED;
+}
+
+export function queryFormatFromJSON(object: any): QueryFormat {
+  switch (object) {
+    case 0:
+    case "QUERY_FORMAT_UNSPECIFIED":
+      return QueryFormat.UNSPECIFIED;
+    case 1:
+    case "QUERY_FORMAT_TYPED":
+      return QueryFormat.TYPED;
+    case 2:
+    case "QUERY_FORMAT_JSON_ROWS":
+      return QueryFormat.JSON_ROWS;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return QueryFormat.UNRECOGNIZED;
+  }
+}
+
+export function queryFormatToJSON(object: QueryFormat): string {
+  switch (object) {
+    case QueryFormat.UNSPECIFIED:
+      return "QUERY_FORMAT_UNSPECIFIED";
+    case QueryFormat.TYPED:
+      return "QUERY_FORMAT_TYPED";
+    case QueryFormat.JSON_ROWS:
+      return "QUERY_FORMAT_JSON_ROWS";
+    case QueryFormat.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** QueryType is the type of a column. Any value can be null. */
+export const QueryType = {
+  /** UNSPECIFIED - Not known, or differs from row to row: the result of an expression. */
+  UNSPECIFIED: 0,
+  /** BOOL - QueryValue.bool_value. */
+  BOOL: 1,
+  /** INT - QueryValue.int_value. */
+  INT: 2,
+  /** DOUBLE - QueryValue.double_value. */
+  DOUBLE: 3,
+  /** STRING - QueryValue.string_value. */
+  STRING: 5,
+  /** BYTES - QueryValue.bytes_value. */
+  BYTES: 6,
+  /** TIMESTAMP - QueryValue.timestamp_value. */
+  TIMESTAMP: 7,
+  /** JSON - QueryValue.json_value. */
+  JSON: 9,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type QueryType = typeof QueryType[keyof typeof QueryType];
+
+export namespace QueryType {
+  export type UNSPECIFIED = typeof QueryType.UNSPECIFIED;
+  export type BOOL = typeof QueryType.BOOL;
+  export type INT = typeof QueryType.INT;
+  export type DOUBLE = typeof QueryType.DOUBLE;
+  export type STRING = typeof QueryType.STRING;
+  export type BYTES = typeof QueryType.BYTES;
+  export type TIMESTAMP = typeof QueryType.TIMESTAMP;
+  export type JSON = typeof QueryType.JSON;
+  export type UNRECOGNIZED = typeof QueryType.UNRECOGNIZED;
+}
+
+export function queryTypeFromJSON(object: any): QueryType {
+  switch (object) {
+    case 0:
+    case "QUERY_TYPE_UNSPECIFIED":
+      return QueryType.UNSPECIFIED;
+    case 1:
+    case "QUERY_TYPE_BOOL":
+      return QueryType.BOOL;
+    case 2:
+    case "QUERY_TYPE_INT":
+      return QueryType.INT;
+    case 3:
+    case "QUERY_TYPE_DOUBLE":
+      return QueryType.DOUBLE;
+    case 5:
+    case "QUERY_TYPE_STRING":
+      return QueryType.STRING;
+    case 6:
+    case "QUERY_TYPE_BYTES":
+      return QueryType.BYTES;
+    case 7:
+    case "QUERY_TYPE_TIMESTAMP":
+      return QueryType.TIMESTAMP;
+    case 9:
+    case "QUERY_TYPE_JSON":
+      return QueryType.JSON;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return QueryType.UNRECOGNIZED;
+  }
+}
+
+export function queryTypeToJSON(object: QueryType): string {
+  switch (object) {
+    case QueryType.UNSPECIFIED:
+      return "QUERY_TYPE_UNSPECIFIED";
+    case QueryType.BOOL:
+      return "QUERY_TYPE_BOOL";
+    case QueryType.INT:
+      return "QUERY_TYPE_INT";
+    case QueryType.DOUBLE:
+      return "QUERY_TYPE_DOUBLE";
+    case QueryType.STRING:
+      return "QUERY_TYPE_STRING";
+    case QueryType.BYTES:
+      return "QUERY_TYPE_BYTES";
+    case QueryType.TIMESTAMP:
+      return "QUERY_TYPE_TIMESTAMP";
+    case QueryType.JSON:
+      return "QUERY_TYPE_JSON";
+    case QueryType.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/**
+ * QueryRequest is a message of a query session. With only `query` set, as in
+ * the seed, the answer is one QueryResponse per row with `data` set, then one
+ * with `complete`; queries run one after the other.
+ */
 export interface QueryRequest {
-  /** Statement to run. */
+  /**
+   * Statement to run: one SELECT (or WITH ... SELECT, or VALUES) over the
+   * tables of QueryService.ListTables. At most 64 KiB.
+   */
   query: string;
+  /**
+   * Tags the responses; queries with different tags run at the same time, up
+   * to the server's limit (default 4). At most 255 bytes. Empty: one after the
+   * other, in the order in which they came.
+   */
+  queryId: string;
+  /** Values for $1, $2... */
+  parameters: QueryValue[];
+  /** How to run it. */
+  options:
+    | QueryOptions
+    | undefined;
+  /**
+   * Instead of a statement: stop the query with this tag; empty means the one
+   * that runs without a tag. The stream goes on.
+   */
+  cancel:
+    | QueryCancel
+    | undefined;
+  /** Instead of a statement: allow more rows. */
+  credit: QueryCredit | undefined;
+}
+
+/**
+ * QueryCancel stops a query, which ends with QUERY_CANCELLED. A query that is
+ * over is left as it is.
+ */
+export interface QueryCancel {
+  /** Its tag. */
+  queryId: string;
+}
+
+/** QueryCredit allows more rows. For a query that is over it does nothing. */
+export interface QueryCredit {
+  /** Of the query. */
+  queryId: string;
+  /** How many more rows. */
+  rows: number;
+  /** How many more bytes of rows. */
+  bytes: number;
+}
+
+/** QueryOptions says how to run a query. */
+export interface QueryOptions {
+  /** Form of the result. */
+  format: QueryFormat;
+  /**
+   * End with row_limit_reached after this many rows; 0 means the server's limit
+   * (default 1,000,000), which also is the most.
+   */
+  maxRows: number;
+  /**
+   * Longest run, from the moment when the request is read to the last row;
+   * waiting for a reader counts. Default, and at most, the server's limit (30
+   * s unless configured).
+   */
+  timeout:
+    | Duration
+    | undefined;
+  /**
+   * Most rows in a message; default 256, at most 10000. A message also ends at
+   * 256 KiB.
+   */
+  batchRows: number;
+  /** Send progress at this interval, at least 100 ms; 0 means never. */
+  progressInterval:
+    | Duration
+    | undefined;
+  /**
+   * Send at most this many rows, then wait for credit (portal suspension); 0
+   * means without bound.
+   */
+  initialCreditRows: number;
+  /** Describe the columns but do not run. */
+  describeOnly: boolean;
+  /**
+   * Wait for credit after this many bytes of rows; the message that reaches
+   * the bound is still sent whole. 0 means without bound.
+   */
+  initialCreditBytes: number;
 }
 
 /** QueryResponse is a message of an answer. */
 export interface QueryResponse {
-  /** What went wrong, in words. The answer ends with it. */
+  /** What went wrong, in words. The answer ends with it; status has the code. */
   error: string;
-  /** A row. */
+  /** A row as a JSON object (QUERY_FORMAT_UNSPECIFIED). */
   data: string;
   /** The answer ends with this message. */
   complete: boolean;
+  /** Tag of the query. */
+  queryId: string;
+  /** What went wrong, for programs. */
+  status:
+    | Status
+    | undefined;
+  /** Columns; before the first row, unless the format is the seed's. */
+  schema:
+    | QuerySchema
+    | undefined;
+  /** Rows (QUERY_FORMAT_TYPED). */
+  rows:
+    | QueryRows
+    | undefined;
+  /** Rows (QUERY_FORMAT_JSON_ROWS). */
+  jsonRows: Uint8Array;
+  /** How far the query is. */
+  progress:
+    | QueryProgress
+    | undefined;
+  /** Totals; with complete, but not after an error. Not in the seed's format. */
+  stats:
+    | QueryStats
+    | undefined;
+  /** Waiting for credit. */
+  suspended: boolean;
+}
+
+/** QuerySchema describes the columns. */
+export interface QuerySchema {
+  /** In order. No two have the same name. */
+  columns: QueryColumn[];
+  /** Number of parameters that the statement takes. */
+  parameterCount: number;
+}
+
+/** QueryColumn describes a column. */
+export interface QueryColumn {
+  /** Name. */
+  name: string;
+  /** Type. */
+  type: QueryType;
+}
+
+/** QueryValue is a value with a type. */
+export interface QueryValue {
+  /** The value. */
+  kind:
+    | //
+    /** Null. */
+    { $case: "nullValue"; value: NullValue }
+    | //
+    /** Truth value. */
+    { $case: "boolValue"; value: boolean }
+    | //
+    /** Integer; a string in JavaScript, it may exceed 2^53. */
+    { $case: "intValue"; value: string }
+    | //
+    /** Floating point. */
+    { $case: "doubleValue"; value: number }
+    | //
+    /** Text. */
+    { $case: "stringValue"; value: string }
+    | //
+    /** Bytes. */
+    { $case: "bytesValue"; value: Uint8Array }
+    | //
+    /** Moment. In a statement it is text, as 2026-11-20T12:30:00.000Z. */
+    { $case: "timestampValue"; value: Timestamp }
+    | //
+    /** JSON text. */
+    { $case: "jsonValue"; value: string }
+    | undefined;
+}
+
+/** QueryRow is a row. */
+export interface QueryRow {
+  /** One for each column. */
+  values: QueryValue[];
+}
+
+/** QueryRows is a run of rows. */
+export interface QueryRows {
+  /** The rows. */
+  rows: QueryRow[];
+}
+
+/** QueryProgress tells how far a query is. */
+export interface QueryProgress {
+  /** Rows sent. */
+  rowsSent: number;
+  /** Time since the start. */
+  elapsed: Duration | undefined;
+}
+
+/** QueryStats are the totals of a query. */
+export interface QueryStats {
+  /** Rows sent. */
+  rowCount: number;
+  /** Bytes of rows sent. */
+  byteCount: number;
+  /** Time from start to end. */
+  elapsed:
+    | Duration
+    | undefined;
+  /** There were more rows than max_rows. */
+  rowLimitReached: boolean;
 }
 
 function createBaseQueryRequest(): QueryRequest {
-  return { query: "" };
+  return { query: "", queryId: "", parameters: [], options: undefined, cancel: undefined, credit: undefined };
 }
 
 export const QueryRequest: MessageFns<QueryRequest> = {
   encode(message: QueryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.query !== "") {
       writer.uint32(10).string(message.query);
+    }
+    if (message.queryId !== "") {
+      writer.uint32(18).string(message.queryId);
+    }
+    for (const v of message.parameters) {
+      QueryValue.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.options !== undefined) {
+      QueryOptions.encode(message.options, writer.uint32(34).fork()).join();
+    }
+    if (message.cancel !== undefined) {
+      QueryCancel.encode(message.cancel, writer.uint32(42).fork()).join();
+    }
+    if (message.credit !== undefined) {
+      QueryCredit.encode(message.credit, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -53,6 +410,46 @@ export const QueryRequest: MessageFns<QueryRequest> = {
             message.query = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.queryId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.parameters.push(QueryValue.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.options = QueryOptions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.cancel = QueryCancel.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.credit = QueryCredit.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -66,13 +463,41 @@ export const QueryRequest: MessageFns<QueryRequest> = {
   },
 
   fromJSON(object: any): QueryRequest {
-    return { query: isSet(object.query) ? globalThis.String(object.query) : "" };
+    return {
+      query: isSet(object.query) ? globalThis.String(object.query) : "",
+      queryId: isSet(object.queryId)
+        ? globalThis.String(object.queryId)
+        : isSet(object.query_id)
+        ? globalThis.String(object.query_id)
+        : "",
+      parameters: globalThis.Array.isArray(object?.parameters)
+        ? object.parameters.map((e: any) => QueryValue.fromJSON(e))
+        : [],
+      options: isSet(object.options) ? QueryOptions.fromJSON(object.options) : undefined,
+      cancel: isSet(object.cancel) ? QueryCancel.fromJSON(object.cancel) : undefined,
+      credit: isSet(object.credit) ? QueryCredit.fromJSON(object.credit) : undefined,
+    };
   },
 
   toJSON(message: QueryRequest): unknown {
     const obj: any = {};
     if (message.query !== "") {
       obj.query = message.query;
+    }
+    if (message.queryId !== "") {
+      obj.queryId = message.queryId;
+    }
+    if (message.parameters?.length) {
+      obj.parameters = message.parameters.map((e) => QueryValue.toJSON(e));
+    }
+    if (message.options !== undefined) {
+      obj.options = QueryOptions.toJSON(message.options);
+    }
+    if (message.cancel !== undefined) {
+      obj.cancel = QueryCancel.toJSON(message.cancel);
+    }
+    if (message.credit !== undefined) {
+      obj.credit = QueryCredit.toJSON(message.credit);
     }
     return obj;
   },
@@ -83,12 +508,431 @@ export const QueryRequest: MessageFns<QueryRequest> = {
   fromPartial(object: DeepPartial<QueryRequest>): QueryRequest {
     const message = createBaseQueryRequest();
     message.query = object.query ?? "";
+    message.queryId = object.queryId ?? "";
+    message.parameters = object.parameters?.map((e) => QueryValue.fromPartial(e)) || [];
+    message.options = (object.options !== undefined && object.options !== null)
+      ? QueryOptions.fromPartial(object.options)
+      : undefined;
+    message.cancel = (object.cancel !== undefined && object.cancel !== null)
+      ? QueryCancel.fromPartial(object.cancel)
+      : undefined;
+    message.credit = (object.credit !== undefined && object.credit !== null)
+      ? QueryCredit.fromPartial(object.credit)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryCancel(): QueryCancel {
+  return { queryId: "" };
+}
+
+export const QueryCancel: MessageFns<QueryCancel> = {
+  encode(message: QueryCancel, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.queryId !== "") {
+      writer.uint32(10).string(message.queryId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryCancel {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryCancel();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.queryId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryCancel {
+    return {
+      queryId: isSet(object.queryId)
+        ? globalThis.String(object.queryId)
+        : isSet(object.query_id)
+        ? globalThis.String(object.query_id)
+        : "",
+    };
+  },
+
+  toJSON(message: QueryCancel): unknown {
+    const obj: any = {};
+    if (message.queryId !== "") {
+      obj.queryId = message.queryId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryCancel>): QueryCancel {
+    return QueryCancel.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryCancel>): QueryCancel {
+    const message = createBaseQueryCancel();
+    message.queryId = object.queryId ?? "";
+    return message;
+  },
+};
+
+function createBaseQueryCredit(): QueryCredit {
+  return { queryId: "", rows: 0, bytes: 0 };
+}
+
+export const QueryCredit: MessageFns<QueryCredit> = {
+  encode(message: QueryCredit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.queryId !== "") {
+      writer.uint32(10).string(message.queryId);
+    }
+    if (message.rows !== 0) {
+      writer.uint32(16).int64(message.rows);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(24).int64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryCredit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryCredit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.queryId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rows = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryCredit {
+    return {
+      queryId: isSet(object.queryId)
+        ? globalThis.String(object.queryId)
+        : isSet(object.query_id)
+        ? globalThis.String(object.query_id)
+        : "",
+      rows: isSet(object.rows) ? globalThis.Number(object.rows) : 0,
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+    };
+  },
+
+  toJSON(message: QueryCredit): unknown {
+    const obj: any = {};
+    if (message.queryId !== "") {
+      obj.queryId = message.queryId;
+    }
+    if (message.rows !== 0) {
+      obj.rows = Math.round(message.rows);
+    }
+    if (message.bytes !== 0) {
+      obj.bytes = Math.round(message.bytes);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryCredit>): QueryCredit {
+    return QueryCredit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryCredit>): QueryCredit {
+    const message = createBaseQueryCredit();
+    message.queryId = object.queryId ?? "";
+    message.rows = object.rows ?? 0;
+    message.bytes = object.bytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseQueryOptions(): QueryOptions {
+  return {
+    format: 0,
+    maxRows: 0,
+    timeout: undefined,
+    batchRows: 0,
+    progressInterval: undefined,
+    initialCreditRows: 0,
+    describeOnly: false,
+    initialCreditBytes: 0,
+  };
+}
+
+export const QueryOptions: MessageFns<QueryOptions> = {
+  encode(message: QueryOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.format !== 0) {
+      writer.uint32(8).int32(message.format);
+    }
+    if (message.maxRows !== 0) {
+      writer.uint32(16).int64(message.maxRows);
+    }
+    if (message.timeout !== undefined) {
+      Duration.encode(message.timeout, writer.uint32(26).fork()).join();
+    }
+    if (message.batchRows !== 0) {
+      writer.uint32(32).int32(message.batchRows);
+    }
+    if (message.progressInterval !== undefined) {
+      Duration.encode(message.progressInterval, writer.uint32(42).fork()).join();
+    }
+    if (message.initialCreditRows !== 0) {
+      writer.uint32(48).int64(message.initialCreditRows);
+    }
+    if (message.describeOnly !== false) {
+      writer.uint32(56).bool(message.describeOnly);
+    }
+    if (message.initialCreditBytes !== 0) {
+      writer.uint32(64).int64(message.initialCreditBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryOptions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryOptions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.format = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxRows = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.timeout = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.batchRows = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.progressInterval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.initialCreditRows = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.describeOnly = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.initialCreditBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryOptions {
+    return {
+      format: isSet(object.format) ? queryFormatFromJSON(object.format) : 0,
+      maxRows: isSet(object.maxRows)
+        ? globalThis.Number(object.maxRows)
+        : isSet(object.max_rows)
+        ? globalThis.Number(object.max_rows)
+        : 0,
+      timeout: isSet(object.timeout) ? Duration.fromJSON(object.timeout) : undefined,
+      batchRows: isSet(object.batchRows)
+        ? globalThis.Number(object.batchRows)
+        : isSet(object.batch_rows)
+        ? globalThis.Number(object.batch_rows)
+        : 0,
+      progressInterval: isSet(object.progressInterval)
+        ? Duration.fromJSON(object.progressInterval)
+        : isSet(object.progress_interval)
+        ? Duration.fromJSON(object.progress_interval)
+        : undefined,
+      initialCreditRows: isSet(object.initialCreditRows)
+        ? globalThis.Number(object.initialCreditRows)
+        : isSet(object.initial_credit_rows)
+        ? globalThis.Number(object.initial_credit_rows)
+        : 0,
+      describeOnly: isSet(object.describeOnly)
+        ? globalThis.Boolean(object.describeOnly)
+        : isSet(object.describe_only)
+        ? globalThis.Boolean(object.describe_only)
+        : false,
+      initialCreditBytes: isSet(object.initialCreditBytes)
+        ? globalThis.Number(object.initialCreditBytes)
+        : isSet(object.initial_credit_bytes)
+        ? globalThis.Number(object.initial_credit_bytes)
+        : 0,
+    };
+  },
+
+  toJSON(message: QueryOptions): unknown {
+    const obj: any = {};
+    if (message.format !== 0) {
+      obj.format = queryFormatToJSON(message.format);
+    }
+    if (message.maxRows !== 0) {
+      obj.maxRows = Math.round(message.maxRows);
+    }
+    if (message.timeout !== undefined) {
+      obj.timeout = Duration.toJSON(message.timeout);
+    }
+    if (message.batchRows !== 0) {
+      obj.batchRows = Math.round(message.batchRows);
+    }
+    if (message.progressInterval !== undefined) {
+      obj.progressInterval = Duration.toJSON(message.progressInterval);
+    }
+    if (message.initialCreditRows !== 0) {
+      obj.initialCreditRows = Math.round(message.initialCreditRows);
+    }
+    if (message.describeOnly !== false) {
+      obj.describeOnly = message.describeOnly;
+    }
+    if (message.initialCreditBytes !== 0) {
+      obj.initialCreditBytes = Math.round(message.initialCreditBytes);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryOptions>): QueryOptions {
+    return QueryOptions.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryOptions>): QueryOptions {
+    const message = createBaseQueryOptions();
+    message.format = object.format ?? 0;
+    message.maxRows = object.maxRows ?? 0;
+    message.timeout = (object.timeout !== undefined && object.timeout !== null)
+      ? Duration.fromPartial(object.timeout)
+      : undefined;
+    message.batchRows = object.batchRows ?? 0;
+    message.progressInterval = (object.progressInterval !== undefined && object.progressInterval !== null)
+      ? Duration.fromPartial(object.progressInterval)
+      : undefined;
+    message.initialCreditRows = object.initialCreditRows ?? 0;
+    message.describeOnly = object.describeOnly ?? false;
+    message.initialCreditBytes = object.initialCreditBytes ?? 0;
     return message;
   },
 };
 
 function createBaseQueryResponse(): QueryResponse {
-  return { error: "", data: "", complete: false };
+  return {
+    error: "",
+    data: "",
+    complete: false,
+    queryId: "",
+    status: undefined,
+    schema: undefined,
+    rows: undefined,
+    jsonRows: new Uint8Array(0),
+    progress: undefined,
+    stats: undefined,
+    suspended: false,
+  };
 }
 
 export const QueryResponse: MessageFns<QueryResponse> = {
@@ -101,6 +945,30 @@ export const QueryResponse: MessageFns<QueryResponse> = {
     }
     if (message.complete !== false) {
       writer.uint32(24).bool(message.complete);
+    }
+    if (message.queryId !== "") {
+      writer.uint32(34).string(message.queryId);
+    }
+    if (message.status !== undefined) {
+      Status.encode(message.status, writer.uint32(42).fork()).join();
+    }
+    if (message.schema !== undefined) {
+      QuerySchema.encode(message.schema, writer.uint32(50).fork()).join();
+    }
+    if (message.rows !== undefined) {
+      QueryRows.encode(message.rows, writer.uint32(58).fork()).join();
+    }
+    if (message.jsonRows.length !== 0) {
+      writer.uint32(66).bytes(message.jsonRows);
+    }
+    if (message.progress !== undefined) {
+      QueryProgress.encode(message.progress, writer.uint32(82).fork()).join();
+    }
+    if (message.stats !== undefined) {
+      QueryStats.encode(message.stats, writer.uint32(90).fork()).join();
+    }
+    if (message.suspended !== false) {
+      writer.uint32(96).bool(message.suspended);
     }
     return writer;
   },
@@ -142,6 +1010,70 @@ export const QueryResponse: MessageFns<QueryResponse> = {
             message.complete = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.queryId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.status = Status.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.schema = QuerySchema.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.rows = QueryRows.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.jsonRows = reader.bytes();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.progress = QueryProgress.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.stats = QueryStats.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.suspended = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -159,6 +1091,22 @@ export const QueryResponse: MessageFns<QueryResponse> = {
       error: isSet(object.error) ? globalThis.String(object.error) : "",
       data: isSet(object.data) ? globalThis.String(object.data) : "",
       complete: isSet(object.complete) ? globalThis.Boolean(object.complete) : false,
+      queryId: isSet(object.queryId)
+        ? globalThis.String(object.queryId)
+        : isSet(object.query_id)
+        ? globalThis.String(object.query_id)
+        : "",
+      status: isSet(object.status) ? Status.fromJSON(object.status) : undefined,
+      schema: isSet(object.schema) ? QuerySchema.fromJSON(object.schema) : undefined,
+      rows: isSet(object.rows) ? QueryRows.fromJSON(object.rows) : undefined,
+      jsonRows: isSet(object.jsonRows)
+        ? bytesFromBase64(object.jsonRows)
+        : isSet(object.json_rows)
+        ? bytesFromBase64(object.json_rows)
+        : new Uint8Array(0),
+      progress: isSet(object.progress) ? QueryProgress.fromJSON(object.progress) : undefined,
+      stats: isSet(object.stats) ? QueryStats.fromJSON(object.stats) : undefined,
+      suspended: isSet(object.suspended) ? globalThis.Boolean(object.suspended) : false,
     };
   },
 
@@ -173,6 +1121,30 @@ export const QueryResponse: MessageFns<QueryResponse> = {
     if (message.complete !== false) {
       obj.complete = message.complete;
     }
+    if (message.queryId !== "") {
+      obj.queryId = message.queryId;
+    }
+    if (message.status !== undefined) {
+      obj.status = Status.toJSON(message.status);
+    }
+    if (message.schema !== undefined) {
+      obj.schema = QuerySchema.toJSON(message.schema);
+    }
+    if (message.rows !== undefined) {
+      obj.rows = QueryRows.toJSON(message.rows);
+    }
+    if (message.jsonRows.length !== 0) {
+      obj.jsonRows = base64FromBytes(message.jsonRows);
+    }
+    if (message.progress !== undefined) {
+      obj.progress = QueryProgress.toJSON(message.progress);
+    }
+    if (message.stats !== undefined) {
+      obj.stats = QueryStats.toJSON(message.stats);
+    }
+    if (message.suspended !== false) {
+      obj.suspended = message.suspended;
+    }
     return obj;
   },
 
@@ -184,9 +1156,829 @@ export const QueryResponse: MessageFns<QueryResponse> = {
     message.error = object.error ?? "";
     message.data = object.data ?? "";
     message.complete = object.complete ?? false;
+    message.queryId = object.queryId ?? "";
+    message.status = (object.status !== undefined && object.status !== null)
+      ? Status.fromPartial(object.status)
+      : undefined;
+    message.schema = (object.schema !== undefined && object.schema !== null)
+      ? QuerySchema.fromPartial(object.schema)
+      : undefined;
+    message.rows = (object.rows !== undefined && object.rows !== null) ? QueryRows.fromPartial(object.rows) : undefined;
+    message.jsonRows = object.jsonRows ?? new Uint8Array(0);
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? QueryProgress.fromPartial(object.progress)
+      : undefined;
+    message.stats = (object.stats !== undefined && object.stats !== null)
+      ? QueryStats.fromPartial(object.stats)
+      : undefined;
+    message.suspended = object.suspended ?? false;
     return message;
   },
 };
+
+function createBaseQuerySchema(): QuerySchema {
+  return { columns: [], parameterCount: 0 };
+}
+
+export const QuerySchema: MessageFns<QuerySchema> = {
+  encode(message: QuerySchema, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.columns) {
+      QueryColumn.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.parameterCount !== 0) {
+      writer.uint32(16).int32(message.parameterCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuerySchema {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuerySchema();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.columns.push(QueryColumn.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.parameterCount = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QuerySchema {
+    return {
+      columns: globalThis.Array.isArray(object?.columns) ? object.columns.map((e: any) => QueryColumn.fromJSON(e)) : [],
+      parameterCount: isSet(object.parameterCount)
+        ? globalThis.Number(object.parameterCount)
+        : isSet(object.parameter_count)
+        ? globalThis.Number(object.parameter_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: QuerySchema): unknown {
+    const obj: any = {};
+    if (message.columns?.length) {
+      obj.columns = message.columns.map((e) => QueryColumn.toJSON(e));
+    }
+    if (message.parameterCount !== 0) {
+      obj.parameterCount = Math.round(message.parameterCount);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QuerySchema>): QuerySchema {
+    return QuerySchema.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QuerySchema>): QuerySchema {
+    const message = createBaseQuerySchema();
+    message.columns = object.columns?.map((e) => QueryColumn.fromPartial(e)) || [];
+    message.parameterCount = object.parameterCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseQueryColumn(): QueryColumn {
+  return { name: "", type: 0 };
+}
+
+export const QueryColumn: MessageFns<QueryColumn> = {
+  encode(message: QueryColumn, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.type !== 0) {
+      writer.uint32(16).int32(message.type);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryColumn {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryColumn();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryColumn {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      type: isSet(object.type) ? queryTypeFromJSON(object.type) : 0,
+    };
+  },
+
+  toJSON(message: QueryColumn): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.type !== 0) {
+      obj.type = queryTypeToJSON(message.type);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryColumn>): QueryColumn {
+    return QueryColumn.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryColumn>): QueryColumn {
+    const message = createBaseQueryColumn();
+    message.name = object.name ?? "";
+    message.type = object.type ?? 0;
+    return message;
+  },
+};
+
+function createBaseQueryValue(): QueryValue {
+  return { kind: undefined };
+}
+
+export const QueryValue: MessageFns<QueryValue> = {
+  encode(message: QueryValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "nullValue":
+        writer.uint32(8).int32(message.kind.value);
+        break;
+      case "boolValue":
+        writer.uint32(16).bool(message.kind.value);
+        break;
+      case "intValue":
+        writer.uint32(24).sint64(message.kind.value);
+        break;
+      case "doubleValue":
+        writer.uint32(33).double(message.kind.value);
+        break;
+      case "stringValue":
+        writer.uint32(50).string(message.kind.value);
+        break;
+      case "bytesValue":
+        writer.uint32(58).bytes(message.kind.value);
+        break;
+      case "timestampValue":
+        Timestamp.encode(message.kind.value, writer.uint32(66).fork()).join();
+        break;
+      case "jsonValue":
+        writer.uint32(82).string(message.kind.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = { $case: "nullValue", value: reader.int32() as any };
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = { $case: "boolValue", value: reader.bool() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.kind = { $case: "intValue", value: reader.sint64().toString() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.kind = { $case: "doubleValue", value: reader.double() };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.kind = { $case: "stringValue", value: reader.string() };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.kind = { $case: "bytesValue", value: reader.bytes() };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.kind = { $case: "timestampValue", value: Timestamp.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.kind = { $case: "jsonValue", value: reader.string() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryValue {
+    return {
+      kind: isSet(object.nullValue)
+        ? { $case: "nullValue", value: nullValueFromJSON(object.nullValue) }
+        : isSet(object.null_value)
+        ? { $case: "nullValue", value: nullValueFromJSON(object.null_value) }
+        : isSet(object.boolValue)
+        ? { $case: "boolValue", value: globalThis.Boolean(object.boolValue) }
+        : isSet(object.bool_value)
+        ? { $case: "boolValue", value: globalThis.Boolean(object.bool_value) }
+        : isSet(object.intValue)
+        ? { $case: "intValue", value: globalThis.String(object.intValue) }
+        : isSet(object.int_value)
+        ? { $case: "intValue", value: globalThis.String(object.int_value) }
+        : isSet(object.doubleValue)
+        ? { $case: "doubleValue", value: globalThis.Number(object.doubleValue) }
+        : isSet(object.double_value)
+        ? { $case: "doubleValue", value: globalThis.Number(object.double_value) }
+        : isSet(object.stringValue)
+        ? { $case: "stringValue", value: globalThis.String(object.stringValue) }
+        : isSet(object.string_value)
+        ? { $case: "stringValue", value: globalThis.String(object.string_value) }
+        : isSet(object.bytesValue)
+        ? { $case: "bytesValue", value: bytesFromBase64(object.bytesValue) }
+        : isSet(object.bytes_value)
+        ? { $case: "bytesValue", value: bytesFromBase64(object.bytes_value) }
+        : isSet(object.timestampValue)
+        ? { $case: "timestampValue", value: fromJsonTimestamp(object.timestampValue) }
+        : isSet(object.timestamp_value)
+        ? { $case: "timestampValue", value: fromJsonTimestamp(object.timestamp_value) }
+        : isSet(object.jsonValue)
+        ? { $case: "jsonValue", value: globalThis.String(object.jsonValue) }
+        : isSet(object.json_value)
+        ? { $case: "jsonValue", value: globalThis.String(object.json_value) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: QueryValue): unknown {
+    const obj: any = {};
+    if (message.kind?.$case === "nullValue") {
+      obj.nullValue = nullValueToJSON(message.kind.value);
+    } else if (message.kind?.$case === "boolValue") {
+      obj.boolValue = message.kind.value;
+    } else if (message.kind?.$case === "intValue") {
+      obj.intValue = globalThis.String(message.kind.value);
+    } else if (message.kind?.$case === "doubleValue") {
+      obj.doubleValue = floatToJson(message.kind.value);
+    } else if (message.kind?.$case === "stringValue") {
+      obj.stringValue = message.kind.value;
+    } else if (message.kind?.$case === "bytesValue") {
+      obj.bytesValue = base64FromBytes(message.kind.value);
+    } else if (message.kind?.$case === "timestampValue") {
+      obj.timestampValue = fromTimestamp(message.kind.value).toISOString();
+    } else if (message.kind?.$case === "jsonValue") {
+      obj.jsonValue = message.kind.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryValue>): QueryValue {
+    return QueryValue.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryValue>): QueryValue {
+    const message = createBaseQueryValue();
+    switch (object.kind?.$case) {
+      case "nullValue": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "nullValue", value: object.kind.value };
+        }
+        break;
+      }
+      case "boolValue": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "boolValue", value: object.kind.value };
+        }
+        break;
+      }
+      case "intValue": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "intValue", value: object.kind.value };
+        }
+        break;
+      }
+      case "doubleValue": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "doubleValue", value: object.kind.value };
+        }
+        break;
+      }
+      case "stringValue": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "stringValue", value: object.kind.value };
+        }
+        break;
+      }
+      case "bytesValue": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "bytesValue", value: object.kind.value };
+        }
+        break;
+      }
+      case "timestampValue": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "timestampValue", value: Timestamp.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "jsonValue": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "jsonValue", value: object.kind.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseQueryRow(): QueryRow {
+  return { values: [] };
+}
+
+export const QueryRow: MessageFns<QueryRow> = {
+  encode(message: QueryRow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.values) {
+      QueryValue.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryRow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryRow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.values.push(QueryValue.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryRow {
+    return {
+      values: globalThis.Array.isArray(object?.values) ? object.values.map((e: any) => QueryValue.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: QueryRow): unknown {
+    const obj: any = {};
+    if (message.values?.length) {
+      obj.values = message.values.map((e) => QueryValue.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryRow>): QueryRow {
+    return QueryRow.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryRow>): QueryRow {
+    const message = createBaseQueryRow();
+    message.values = object.values?.map((e) => QueryValue.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQueryRows(): QueryRows {
+  return { rows: [] };
+}
+
+export const QueryRows: MessageFns<QueryRows> = {
+  encode(message: QueryRows, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.rows) {
+      QueryRow.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryRows {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryRows();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rows.push(QueryRow.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryRows {
+    return { rows: globalThis.Array.isArray(object?.rows) ? object.rows.map((e: any) => QueryRow.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: QueryRows): unknown {
+    const obj: any = {};
+    if (message.rows?.length) {
+      obj.rows = message.rows.map((e) => QueryRow.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryRows>): QueryRows {
+    return QueryRows.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryRows>): QueryRows {
+    const message = createBaseQueryRows();
+    message.rows = object.rows?.map((e) => QueryRow.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQueryProgress(): QueryProgress {
+  return { rowsSent: 0, elapsed: undefined };
+}
+
+export const QueryProgress: MessageFns<QueryProgress> = {
+  encode(message: QueryProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rowsSent !== 0) {
+      writer.uint32(16).int64(message.rowsSent);
+    }
+    if (message.elapsed !== undefined) {
+      Duration.encode(message.elapsed, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rowsSent = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.elapsed = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryProgress {
+    return {
+      rowsSent: isSet(object.rowsSent)
+        ? globalThis.Number(object.rowsSent)
+        : isSet(object.rows_sent)
+        ? globalThis.Number(object.rows_sent)
+        : 0,
+      elapsed: isSet(object.elapsed) ? Duration.fromJSON(object.elapsed) : undefined,
+    };
+  },
+
+  toJSON(message: QueryProgress): unknown {
+    const obj: any = {};
+    if (message.rowsSent !== 0) {
+      obj.rowsSent = Math.round(message.rowsSent);
+    }
+    if (message.elapsed !== undefined) {
+      obj.elapsed = Duration.toJSON(message.elapsed);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryProgress>): QueryProgress {
+    return QueryProgress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryProgress>): QueryProgress {
+    const message = createBaseQueryProgress();
+    message.rowsSent = object.rowsSent ?? 0;
+    message.elapsed = (object.elapsed !== undefined && object.elapsed !== null)
+      ? Duration.fromPartial(object.elapsed)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryStats(): QueryStats {
+  return { rowCount: 0, byteCount: 0, elapsed: undefined, rowLimitReached: false };
+}
+
+export const QueryStats: MessageFns<QueryStats> = {
+  encode(message: QueryStats, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rowCount !== 0) {
+      writer.uint32(8).int64(message.rowCount);
+    }
+    if (message.byteCount !== 0) {
+      writer.uint32(16).int64(message.byteCount);
+    }
+    if (message.elapsed !== undefined) {
+      Duration.encode(message.elapsed, writer.uint32(26).fork()).join();
+    }
+    if (message.rowLimitReached !== false) {
+      writer.uint32(32).bool(message.rowLimitReached);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryStats {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryStats();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.rowCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.byteCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.elapsed = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.rowLimitReached = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryStats {
+    return {
+      rowCount: isSet(object.rowCount)
+        ? globalThis.Number(object.rowCount)
+        : isSet(object.row_count)
+        ? globalThis.Number(object.row_count)
+        : 0,
+      byteCount: isSet(object.byteCount)
+        ? globalThis.Number(object.byteCount)
+        : isSet(object.byte_count)
+        ? globalThis.Number(object.byte_count)
+        : 0,
+      elapsed: isSet(object.elapsed) ? Duration.fromJSON(object.elapsed) : undefined,
+      rowLimitReached: isSet(object.rowLimitReached)
+        ? globalThis.Boolean(object.rowLimitReached)
+        : isSet(object.row_limit_reached)
+        ? globalThis.Boolean(object.row_limit_reached)
+        : false,
+    };
+  },
+
+  toJSON(message: QueryStats): unknown {
+    const obj: any = {};
+    if (message.rowCount !== 0) {
+      obj.rowCount = Math.round(message.rowCount);
+    }
+    if (message.byteCount !== 0) {
+      obj.byteCount = Math.round(message.byteCount);
+    }
+    if (message.elapsed !== undefined) {
+      obj.elapsed = Duration.toJSON(message.elapsed);
+    }
+    if (message.rowLimitReached !== false) {
+      obj.rowLimitReached = message.rowLimitReached;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryStats>): QueryStats {
+    return QueryStats.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryStats>): QueryStats {
+    const message = createBaseQueryStats();
+    message.rowCount = object.rowCount ?? 0;
+    message.byteCount = object.byteCount ?? 0;
+    message.elapsed = (object.elapsed !== undefined && object.elapsed !== null)
+      ? Duration.fromPartial(object.elapsed)
+      : undefined;
+    message.rowLimitReached = object.rowLimitReached ?? false;
+    return message;
+  },
+};
+
+function bytesFromBase64(b64: string): Uint8Array {
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from((globalThis as any).Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
+}
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
@@ -196,6 +1988,50 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = Math.trunc(date.getTime() / 1_000);
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (t.seconds || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+const timestampFractionRegex = /:\d{2}\.\d+/;
+
+function fromJsonTimestamp(o: any): Timestamp {
+  if (o instanceof globalThis.Date) {
+    return toTimestamp(o);
+  } else if (typeof o === "string") {
+    // Date only keeps milliseconds, and parses longer fractions in an engine-specific way,
+    // so parse the fractional seconds ourselves and give Date only the whole seconds
+    const fraction = timestampFractionRegex.exec(o);
+    if (fraction === null) {
+      return toTimestamp(new globalThis.Date(o));
+    }
+    const fractionNanos = Number(fraction[0].slice(4, 13).padEnd(9, "0"));
+    const wholeSeconds = new globalThis.Date(o.replace(fraction[0], fraction[0].slice(0, 3)));
+    const timestamp = toTimestamp(new globalThis.Date(wholeSeconds.getTime() + Math.trunc(fractionNanos / 1_000_000)));
+    return { ...timestamp, nanos: (timestamp.nanos ?? 0) + (fractionNanos % 1_000_000) };
+  } else {
+    return Timestamp.fromJSON(o);
+  }
+}
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

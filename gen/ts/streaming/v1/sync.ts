@@ -3,21 +3,589 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.js";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { Status, StreamControl } from "./common.js";
 
-/** SyncRequest is a message of a replica. */
+/** ConflictPolicy says what happens to concurrent changes of a document. */
+export const ConflictPolicy = {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED: 0,
+  /** LAST_WRITER_WINS - The greatest HybridTime wins the document. */
+  LAST_WRITER_WINS: 1,
+  /** FIELD_LAST_WRITER_WINS - The greatest HybridTime wins each field of a JSON object. */
+  FIELD_LAST_WRITER_WINS: 2,
+  /** REJECT - The later push is refused with CONFLICT and the server's version. */
+  REJECT: 3,
+  /** KEEP_SIBLINGS - Both are kept as siblings until someone resolves them. */
+  KEEP_SIBLINGS: 4,
+  /** MERGE_FUNCTION - A function that the server's operator has registered merges them. */
+  MERGE_FUNCTION: 6,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ConflictPolicy = typeof ConflictPolicy[keyof typeof ConflictPolicy];
+
+export namespace ConflictPolicy {
+  export type UNSPECIFIED = typeof ConflictPolicy.UNSPECIFIED;
+  export type LAST_WRITER_WINS = typeof ConflictPolicy.LAST_WRITER_WINS;
+  export type FIELD_LAST_WRITER_WINS = typeof ConflictPolicy.FIELD_LAST_WRITER_WINS;
+  export type REJECT = typeof ConflictPolicy.REJECT;
+  export type KEEP_SIBLINGS = typeof ConflictPolicy.KEEP_SIBLINGS;
+  export type MERGE_FUNCTION = typeof ConflictPolicy.MERGE_FUNCTION;
+  export type UNRECOGNIZED = typeof ConflictPolicy.UNRECOGNIZED;
+}
+
+export function conflictPolicyFromJSON(object: any): ConflictPolicy {
+  switch (object) {
+    case 0:
+    case "CONFLICT_POLICY_UNSPECIFIED":
+      return ConflictPolicy.UNSPECIFIED;
+    case 1:
+    case "CONFLICT_POLICY_LAST_WRITER_WINS":
+      return ConflictPolicy.LAST_WRITER_WINS;
+    case 2:
+    case "CONFLICT_POLICY_FIELD_LAST_WRITER_WINS":
+      return ConflictPolicy.FIELD_LAST_WRITER_WINS;
+    case 3:
+    case "CONFLICT_POLICY_REJECT":
+      return ConflictPolicy.REJECT;
+    case 4:
+    case "CONFLICT_POLICY_KEEP_SIBLINGS":
+      return ConflictPolicy.KEEP_SIBLINGS;
+    case 6:
+    case "CONFLICT_POLICY_MERGE_FUNCTION":
+      return ConflictPolicy.MERGE_FUNCTION;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ConflictPolicy.UNRECOGNIZED;
+  }
+}
+
+export function conflictPolicyToJSON(object: ConflictPolicy): string {
+  switch (object) {
+    case ConflictPolicy.UNSPECIFIED:
+      return "CONFLICT_POLICY_UNSPECIFIED";
+    case ConflictPolicy.LAST_WRITER_WINS:
+      return "CONFLICT_POLICY_LAST_WRITER_WINS";
+    case ConflictPolicy.FIELD_LAST_WRITER_WINS:
+      return "CONFLICT_POLICY_FIELD_LAST_WRITER_WINS";
+    case ConflictPolicy.REJECT:
+      return "CONFLICT_POLICY_REJECT";
+    case ConflictPolicy.KEEP_SIBLINGS:
+      return "CONFLICT_POLICY_KEEP_SIBLINGS";
+    case ConflictPolicy.MERGE_FUNCTION:
+      return "CONFLICT_POLICY_MERGE_FUNCTION";
+    case ConflictPolicy.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** ChangeOperation is a kind of change. */
+export const ChangeOperation = {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED: 0,
+  /** UPSERT - Insert or replace. */
+  UPSERT: 1,
+  /**
+   * PATCH - JSON merge patch (RFC 7396). Pushes only. With FIELD_LAST_WRITER_WINS it
+   * sets whole fields, and null removes them.
+   */
+  PATCH: 2,
+  /** DELETE - Delete: leaves a tombstone. */
+  DELETE: 3,
+  /** REMOVED - From the server only: does not match the filter; forget it. */
+  REMOVED: 5,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ChangeOperation = typeof ChangeOperation[keyof typeof ChangeOperation];
+
+export namespace ChangeOperation {
+  export type UNSPECIFIED = typeof ChangeOperation.UNSPECIFIED;
+  export type UPSERT = typeof ChangeOperation.UPSERT;
+  export type PATCH = typeof ChangeOperation.PATCH;
+  export type DELETE = typeof ChangeOperation.DELETE;
+  export type REMOVED = typeof ChangeOperation.REMOVED;
+  export type UNRECOGNIZED = typeof ChangeOperation.UNRECOGNIZED;
+}
+
+export function changeOperationFromJSON(object: any): ChangeOperation {
+  switch (object) {
+    case 0:
+    case "CHANGE_OPERATION_UNSPECIFIED":
+      return ChangeOperation.UNSPECIFIED;
+    case 1:
+    case "CHANGE_OPERATION_UPSERT":
+      return ChangeOperation.UPSERT;
+    case 2:
+    case "CHANGE_OPERATION_PATCH":
+      return ChangeOperation.PATCH;
+    case 3:
+    case "CHANGE_OPERATION_DELETE":
+      return ChangeOperation.DELETE;
+    case 5:
+    case "CHANGE_OPERATION_REMOVED":
+      return ChangeOperation.REMOVED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ChangeOperation.UNRECOGNIZED;
+  }
+}
+
+export function changeOperationToJSON(object: ChangeOperation): string {
+  switch (object) {
+    case ChangeOperation.UNSPECIFIED:
+      return "CHANGE_OPERATION_UNSPECIFIED";
+    case ChangeOperation.UPSERT:
+      return "CHANGE_OPERATION_UPSERT";
+    case ChangeOperation.PATCH:
+      return "CHANGE_OPERATION_PATCH";
+    case ChangeOperation.DELETE:
+      return "CHANGE_OPERATION_DELETE";
+    case ChangeOperation.REMOVED:
+      return "CHANGE_OPERATION_REMOVED";
+    case ChangeOperation.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** SyncOutcome is what became of a change. */
+export const SyncOutcome = {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED: 0,
+  /** APPLIED - It is the current version. */
+  APPLIED: 1,
+  /** DUPLICATE - It had been handled before. */
+  DUPLICATE: 2,
+  /** MERGED - It was combined with a concurrent change. */
+  MERGED: 3,
+  /** SUPERSEDED - A concurrent change won. */
+  SUPERSEDED: 4,
+  /** CONFLICT - Refused because of a concurrent change. */
+  CONFLICT: 5,
+  /** SIBLING - Stored next to a concurrent change. */
+  SIBLING: 6,
+  /** REJECTED - Refused for another reason: see status. */
+  REJECTED: 7,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type SyncOutcome = typeof SyncOutcome[keyof typeof SyncOutcome];
+
+export namespace SyncOutcome {
+  export type UNSPECIFIED = typeof SyncOutcome.UNSPECIFIED;
+  export type APPLIED = typeof SyncOutcome.APPLIED;
+  export type DUPLICATE = typeof SyncOutcome.DUPLICATE;
+  export type MERGED = typeof SyncOutcome.MERGED;
+  export type SUPERSEDED = typeof SyncOutcome.SUPERSEDED;
+  export type CONFLICT = typeof SyncOutcome.CONFLICT;
+  export type SIBLING = typeof SyncOutcome.SIBLING;
+  export type REJECTED = typeof SyncOutcome.REJECTED;
+  export type UNRECOGNIZED = typeof SyncOutcome.UNRECOGNIZED;
+}
+
+export function syncOutcomeFromJSON(object: any): SyncOutcome {
+  switch (object) {
+    case 0:
+    case "SYNC_OUTCOME_UNSPECIFIED":
+      return SyncOutcome.UNSPECIFIED;
+    case 1:
+    case "SYNC_OUTCOME_APPLIED":
+      return SyncOutcome.APPLIED;
+    case 2:
+    case "SYNC_OUTCOME_DUPLICATE":
+      return SyncOutcome.DUPLICATE;
+    case 3:
+    case "SYNC_OUTCOME_MERGED":
+      return SyncOutcome.MERGED;
+    case 4:
+    case "SYNC_OUTCOME_SUPERSEDED":
+      return SyncOutcome.SUPERSEDED;
+    case 5:
+    case "SYNC_OUTCOME_CONFLICT":
+      return SyncOutcome.CONFLICT;
+    case 6:
+    case "SYNC_OUTCOME_SIBLING":
+      return SyncOutcome.SIBLING;
+    case 7:
+    case "SYNC_OUTCOME_REJECTED":
+      return SyncOutcome.REJECTED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return SyncOutcome.UNRECOGNIZED;
+  }
+}
+
+export function syncOutcomeToJSON(object: SyncOutcome): string {
+  switch (object) {
+    case SyncOutcome.UNSPECIFIED:
+      return "SYNC_OUTCOME_UNSPECIFIED";
+    case SyncOutcome.APPLIED:
+      return "SYNC_OUTCOME_APPLIED";
+    case SyncOutcome.DUPLICATE:
+      return "SYNC_OUTCOME_DUPLICATE";
+    case SyncOutcome.MERGED:
+      return "SYNC_OUTCOME_MERGED";
+    case SyncOutcome.SUPERSEDED:
+      return "SYNC_OUTCOME_SUPERSEDED";
+    case SyncOutcome.CONFLICT:
+      return "SYNC_OUTCOME_CONFLICT";
+    case SyncOutcome.SIBLING:
+      return "SYNC_OUTCOME_SIBLING";
+    case SyncOutcome.REJECTED:
+      return "SYNC_OUTCOME_REJECTED";
+    case SyncOutcome.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** SyncRequest is a message of a replica. The first one must be hello. */
 export interface SyncRequest {
+  /** What it says. */
+  kind:
+    | //
+    /** First message: who I am, what I hold. */
+    { $case: "hello"; value: SyncHello }
+    | //
+    /** My changes. */
+    { $case: "push"; value: SyncPush }
+    | //
+    /** I have stored everything up to here. */
+    { $case: "ack"; value: SyncAck }
+    | //
+    /** Allow more changes. */
+    { $case: "credit"; value: SyncCredit }
+    | //
+    /** Change what I follow. */
+    { $case: "subscribe"; value: SyncSubscribe }
+    | undefined;
 }
 
 /** SyncResponse is a message to a replica. */
 export interface SyncResponse {
+  /** What it says. */
+  kind:
+    | //
+    /** Answer to hello. */
+    { $case: "welcome"; value: SyncWelcome }
+    | //
+    /** Changes to store. */
+    { $case: "changes"; value: SyncChanges }
+    | //
+    /** What became of a push. */
+    { $case: "pushResult"; value: SyncPushResult }
+    | //
+    /** Everything up to here has been sent: a consistent state. */
+    { $case: "checkpoint"; value: SyncCheckpoint }
+    | //
+    /** Throw away the collection and start again from an empty cursor. */
+    { $case: "reset"; value: SyncReset }
+    | //
+    /** A request was refused; the stream goes on. */
+    { $case: "error"; value: SyncError }
+    | //
+    /** Heartbeats, draining. */
+    { $case: "control"; value: StreamControl }
+    | undefined;
+}
+
+/**
+ * HybridTime is a hybrid logical clock reading. Order: wall_ms, counter,
+ * node_id. It is never more than a minute ahead of the server.
+ */
+export interface HybridTime {
+  /** Milliseconds since 1970. */
+  wallMs: number;
+  /** Counter within the millisecond; at most 65535. */
+  counter: number;
+  /** Who made it: the replica_id, 1 to 128 characters of ASCII. */
+  nodeId: string;
+}
+
+/** VersionVector maps a replica to its newest change that is included. */
+export interface VersionVector {
+  /** replica_id to SyncChange.replica_sequence. */
+  clocks: Map<string, number>;
+}
+
+export interface VersionVector_ClocksEntry {
+  key: string;
+  value: number;
+}
+
+/** SyncHello opens a session. */
+export interface SyncHello {
+  /**
+   * Identity of this replica (UUID), kept for its whole life. It belongs to the
+   * user who comes with it first.
+   */
+  replicaId: string;
+  /** Collections to follow, at most 100. */
+  collections: SyncCollection[];
+  /**
+   * Send changes as they happen after the checkpoint; otherwise the stream
+   * ends when both sides agree.
+   */
+  live: boolean;
+  /**
+   * Most changes in flight before an ack or credit; default 1000, at most
+   * 10000.
+   */
+  maxInFlight: number;
+  /** Heartbeat interval when idle; 0 means none. */
+  heartbeatInterval:
+    | Duration
+    | undefined;
+  /** The replica's clock, to warn of skew. */
+  clock: HybridTime | undefined;
+}
+
+/** SyncCollection is a collection that a replica follows. */
+export interface SyncCollection {
+  /** Name: 1 to 128 of a-z, 0-9, "-", "_". */
+  name: string;
+  /** Where the replica is; empty means from the start. */
+  cursor: string;
+  /**
+   * CEL over `doc` and, for JSON, `data`: follow only these documents. A
+   * document that does not match any more is sent as REMOVED.
+   */
+  filter: string;
+}
+
+/** SyncSubscribe changes what a replica follows. */
+export interface SyncSubscribe {
+  /** Follow these too. One that is followed already begins anew at its cursor. */
+  add: SyncCollection[];
+  /** Stop following these. */
+  remove: string[];
+}
+
+/** SyncWelcome answers hello. */
+export interface SyncWelcome {
+  /** Identity of the server's replica. */
+  serverId: string;
+  /** Session, for logs. */
+  sessionId: string;
+  /** The server's clock. */
+  clock:
+    | HybridTime
+    | undefined;
+  /**
+   * Newest replica_sequence of this replica that the server has stored: what a
+   * replica that lost track of its pushes goes by.
+   */
+  lastReplicaSequence: number;
+  /** Per collection: how conflicts are handled. */
+  policies: Map<string, ConflictPolicy>;
+  /**
+   * How long tombstones are kept, in the collection that keeps them for the
+   * shortest time: a replica that stays away longer is reset.
+   */
+  tombstoneRetention: Duration | undefined;
+}
+
+export interface SyncWelcome_PoliciesEntry {
+  key: string;
+  value: ConflictPolicy;
+}
+
+/** SyncChange is a change of a document. */
+export interface SyncChange {
+  /** Collection. */
+  collection: string;
+  /** Document: 1 to 1024 bytes. */
+  docId: string;
+  /** What happened. */
+  operation: ChangeOperation;
+  /** New content (UPSERT) or JSON merge patch (PATCH). At most 1 MiB. */
+  content: Uint8Array;
+  /**
+   * When, by the clock of the replica that made the change. A version that the
+   * server made by merging has a time of the server. Times identify the
+   * versions of a document.
+   */
+  time:
+    | HybridTime
+    | undefined;
+  /** Replica that made it; may be left out in pushes. */
+  replicaId: string;
+  /** Position among the changes of that replica: 1, 2, 3... without holes. */
+  replicaSequence: number;
+  /**
+   * Version that it was made on; unset means that the replica knew none. It
+   * must be older than time.
+   */
+  base:
+    | HybridTime
+    | undefined;
+  /** Position in the server's log; unset in pushes. */
+  sequence: number;
+  /** User who made it; set by the server. */
+  userId: string;
+  /**
+   * KEEP_SIBLINGS: the versions that this one includes. In a push, those that
+   * it replaces; left out, the one that is its base.
+   */
+  context:
+    | VersionVector
+    | undefined;
+  /**
+   * FIELD_LAST_WRITER_WINS: time of each field of the document. In a push, of
+   * fields that were changed before time; others have the time of the change.
+   */
+  fieldTimes: Map<string, HybridTime>;
+  /** Media type of content. */
+  contentType: string;
+  /**
+   * KEEP_SIBLINGS, from the server only: the other versions of the document,
+   * which have no siblings of their own. This one has the greatest time.
+   */
+  siblings: SyncChange[];
+}
+
+export interface SyncChange_FieldTimesEntry {
+  key: string;
+  value: HybridTime | undefined;
+}
+
+/** SyncPush sends changes. They are applied in order. */
+export interface SyncPush {
+  /** Echoed in the result. */
+  pushId: number;
+  /** At most 1000 changes, 2 MiB. */
+  changes: SyncChange[];
+  /** All or none: if one of them cannot become the current version, none does. */
+  atomic: boolean;
+}
+
+/** SyncPushResult tells what became of a push. The next checkpoint includes it. */
+export interface SyncPushResult {
+  /** Of the push. */
+  pushId: number;
+  /** One for each change, in order. */
+  results: SyncChangeResult[];
+  /** Newest replica_sequence that is durable. */
+  lastReplicaSequence: number;
+}
+
+/** SyncChangeResult tells what became of a change. */
+export interface SyncChangeResult {
+  /** Position among the replica's changes. */
+  replicaSequence: number;
+  /** What happened. */
+  outcome: SyncOutcome;
+  /**
+   * The document as it is now, unless the change was simply applied. Left out
+   * where the message would become too large: it comes with the changes.
+   */
+  current:
+    | SyncChange
+    | undefined;
+  /** Why it was refused. With DUPLICATE: why it was refused the first time. */
+  status:
+    | Status
+    | undefined;
+  /** Position in the server's log, if this push changed the document. */
+  sequence: number;
+}
+
+/** SyncChanges carries changes to a replica. */
+export interface SyncChanges {
+  /** Of each document its newest change, in log order within a collection. */
+  changes: SyncChange[];
+  /**
+   * Per collection: position after the last of them. Not yet a consistent
+   * state: wait for the checkpoint.
+   */
+  cursors: Map<string, string>;
+}
+
+export interface SyncChanges_CursorsEntry {
+  key: string;
+  value: string;
+}
+
+/** SyncCheckpoint marks a consistent state. */
+export interface SyncCheckpoint {
+  /** Per collection: position to start from next time. */
+  cursors: Map<string, string>;
+  /** The server has no more for now. */
+  caughtUp: boolean;
+  /** When. */
+  time: Timestamp | undefined;
+}
+
+export interface SyncCheckpoint_CursorsEntry {
+  key: string;
+  value: string;
+}
+
+/** SyncAck confirms storage. */
+export interface SyncAck {
+  /** Per collection: stored up to here. */
+  cursors: Map<string, string>;
+}
+
+export interface SyncAck_CursorsEntry {
+  key: string;
+  value: string;
+}
+
+/** SyncCredit allows more changes. */
+export interface SyncCredit {
+  /** How many more. */
+  changes: number;
+}
+
+/** SyncReset makes a replica start again: what follows is the whole collection. */
+export interface SyncReset {
+  /** Collection. */
+  collection: string;
+  /** Why. */
+  status: Status | undefined;
+}
+
+/** SyncError refuses a request. */
+export interface SyncError {
+  /** Why. */
+  status:
+    | Status
+    | undefined;
+  /** Of the push, if it was one. */
+  pushId: number;
 }
 
 function createBaseSyncRequest(): SyncRequest {
-  return {};
+  return { kind: undefined };
 }
 
 export const SyncRequest: MessageFns<SyncRequest> = {
-  encode(_: SyncRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: SyncRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "hello":
+        SyncHello.encode(message.kind.value, writer.uint32(10).fork()).join();
+        break;
+      case "push":
+        SyncPush.encode(message.kind.value, writer.uint32(18).fork()).join();
+        break;
+      case "ack":
+        SyncAck.encode(message.kind.value, writer.uint32(26).fork()).join();
+        break;
+      case "credit":
+        SyncCredit.encode(message.kind.value, writer.uint32(34).fork()).join();
+        break;
+      case "subscribe":
+        SyncSubscribe.encode(message.kind.value, writer.uint32(42).fork()).join();
+        break;
+    }
     return writer;
   },
 
@@ -34,6 +602,46 @@ export const SyncRequest: MessageFns<SyncRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = { $case: "hello", value: SyncHello.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = { $case: "push", value: SyncPush.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = { $case: "ack", value: SyncAck.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = { $case: "credit", value: SyncCredit.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.kind = { $case: "subscribe", value: SyncSubscribe.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -46,30 +654,108 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     }
   },
 
-  fromJSON(_: any): SyncRequest {
-    return {};
+  fromJSON(object: any): SyncRequest {
+    return {
+      kind: isSet(object.hello)
+        ? { $case: "hello", value: SyncHello.fromJSON(object.hello) }
+        : isSet(object.push)
+        ? { $case: "push", value: SyncPush.fromJSON(object.push) }
+        : isSet(object.ack)
+        ? { $case: "ack", value: SyncAck.fromJSON(object.ack) }
+        : isSet(object.credit)
+        ? { $case: "credit", value: SyncCredit.fromJSON(object.credit) }
+        : isSet(object.subscribe)
+        ? { $case: "subscribe", value: SyncSubscribe.fromJSON(object.subscribe) }
+        : undefined,
+    };
   },
 
-  toJSON(_: SyncRequest): unknown {
+  toJSON(message: SyncRequest): unknown {
     const obj: any = {};
+    if (message.kind?.$case === "hello") {
+      obj.hello = SyncHello.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "push") {
+      obj.push = SyncPush.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "ack") {
+      obj.ack = SyncAck.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "credit") {
+      obj.credit = SyncCredit.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "subscribe") {
+      obj.subscribe = SyncSubscribe.toJSON(message.kind.value);
+    }
     return obj;
   },
 
   create(base?: DeepPartial<SyncRequest>): SyncRequest {
     return SyncRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<SyncRequest>): SyncRequest {
+  fromPartial(object: DeepPartial<SyncRequest>): SyncRequest {
     const message = createBaseSyncRequest();
+    switch (object.kind?.$case) {
+      case "hello": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "hello", value: SyncHello.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "push": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "push", value: SyncPush.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "ack": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "ack", value: SyncAck.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "credit": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "credit", value: SyncCredit.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "subscribe": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "subscribe", value: SyncSubscribe.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+    }
     return message;
   },
 };
 
 function createBaseSyncResponse(): SyncResponse {
-  return {};
+  return { kind: undefined };
 }
 
 export const SyncResponse: MessageFns<SyncResponse> = {
-  encode(_: SyncResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: SyncResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "welcome":
+        SyncWelcome.encode(message.kind.value, writer.uint32(10).fork()).join();
+        break;
+      case "changes":
+        SyncChanges.encode(message.kind.value, writer.uint32(18).fork()).join();
+        break;
+      case "pushResult":
+        SyncPushResult.encode(message.kind.value, writer.uint32(26).fork()).join();
+        break;
+      case "checkpoint":
+        SyncCheckpoint.encode(message.kind.value, writer.uint32(34).fork()).join();
+        break;
+      case "reset":
+        SyncReset.encode(message.kind.value, writer.uint32(42).fork()).join();
+        break;
+      case "error":
+        SyncError.encode(message.kind.value, writer.uint32(58).fork()).join();
+        break;
+      case "control":
+        StreamControl.encode(message.kind.value, writer.uint32(66).fork()).join();
+        break;
+    }
     return writer;
   },
 
@@ -86,6 +772,62 @@ export const SyncResponse: MessageFns<SyncResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = { $case: "welcome", value: SyncWelcome.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = { $case: "changes", value: SyncChanges.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = { $case: "pushResult", value: SyncPushResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = { $case: "checkpoint", value: SyncCheckpoint.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.kind = { $case: "reset", value: SyncReset.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.kind = { $case: "error", value: SyncError.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.kind = { $case: "control", value: StreamControl.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -98,23 +840,2672 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     }
   },
 
-  fromJSON(_: any): SyncResponse {
-    return {};
+  fromJSON(object: any): SyncResponse {
+    return {
+      kind: isSet(object.welcome)
+        ? { $case: "welcome", value: SyncWelcome.fromJSON(object.welcome) }
+        : isSet(object.changes)
+        ? { $case: "changes", value: SyncChanges.fromJSON(object.changes) }
+        : isSet(object.pushResult)
+        ? { $case: "pushResult", value: SyncPushResult.fromJSON(object.pushResult) }
+        : isSet(object.push_result)
+        ? { $case: "pushResult", value: SyncPushResult.fromJSON(object.push_result) }
+        : isSet(object.checkpoint)
+        ? { $case: "checkpoint", value: SyncCheckpoint.fromJSON(object.checkpoint) }
+        : isSet(object.reset)
+        ? { $case: "reset", value: SyncReset.fromJSON(object.reset) }
+        : isSet(object.error)
+        ? { $case: "error", value: SyncError.fromJSON(object.error) }
+        : isSet(object.control)
+        ? { $case: "control", value: StreamControl.fromJSON(object.control) }
+        : undefined,
+    };
   },
 
-  toJSON(_: SyncResponse): unknown {
+  toJSON(message: SyncResponse): unknown {
     const obj: any = {};
+    if (message.kind?.$case === "welcome") {
+      obj.welcome = SyncWelcome.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "changes") {
+      obj.changes = SyncChanges.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "pushResult") {
+      obj.pushResult = SyncPushResult.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "checkpoint") {
+      obj.checkpoint = SyncCheckpoint.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "reset") {
+      obj.reset = SyncReset.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "error") {
+      obj.error = SyncError.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "control") {
+      obj.control = StreamControl.toJSON(message.kind.value);
+    }
     return obj;
   },
 
   create(base?: DeepPartial<SyncResponse>): SyncResponse {
     return SyncResponse.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<SyncResponse>): SyncResponse {
+  fromPartial(object: DeepPartial<SyncResponse>): SyncResponse {
     const message = createBaseSyncResponse();
+    switch (object.kind?.$case) {
+      case "welcome": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "welcome", value: SyncWelcome.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "changes": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "changes", value: SyncChanges.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "pushResult": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "pushResult", value: SyncPushResult.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "checkpoint": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "checkpoint", value: SyncCheckpoint.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "reset": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "reset", value: SyncReset.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "error": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "error", value: SyncError.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "control": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "control", value: StreamControl.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+    }
     return message;
   },
 };
+
+function createBaseHybridTime(): HybridTime {
+  return { wallMs: 0, counter: 0, nodeId: "" };
+}
+
+export const HybridTime: MessageFns<HybridTime> = {
+  encode(message: HybridTime, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.wallMs !== 0) {
+      writer.uint32(8).int64(message.wallMs);
+    }
+    if (message.counter !== 0) {
+      writer.uint32(16).uint32(message.counter);
+    }
+    if (message.nodeId !== "") {
+      writer.uint32(26).string(message.nodeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HybridTime {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHybridTime();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.wallMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.counter = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HybridTime {
+    return {
+      wallMs: isSet(object.wallMs)
+        ? globalThis.Number(object.wallMs)
+        : isSet(object.wall_ms)
+        ? globalThis.Number(object.wall_ms)
+        : 0,
+      counter: isSet(object.counter) ? globalThis.Number(object.counter) : 0,
+      nodeId: isSet(object.nodeId)
+        ? globalThis.String(object.nodeId)
+        : isSet(object.node_id)
+        ? globalThis.String(object.node_id)
+        : "",
+    };
+  },
+
+  toJSON(message: HybridTime): unknown {
+    const obj: any = {};
+    if (message.wallMs !== 0) {
+      obj.wallMs = Math.round(message.wallMs);
+    }
+    if (message.counter !== 0) {
+      obj.counter = Math.round(message.counter);
+    }
+    if (message.nodeId !== "") {
+      obj.nodeId = message.nodeId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HybridTime>): HybridTime {
+    return HybridTime.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HybridTime>): HybridTime {
+    const message = createBaseHybridTime();
+    message.wallMs = object.wallMs ?? 0;
+    message.counter = object.counter ?? 0;
+    message.nodeId = object.nodeId ?? "";
+    return message;
+  },
+};
+
+function createBaseVersionVector(): VersionVector {
+  return { clocks: new Map() };
+}
+
+export const VersionVector: MessageFns<VersionVector> = {
+  encode(message: VersionVector, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    message.clocks.forEach((value, key) => {
+      VersionVector_ClocksEntry.encode({ key: key as any, value }, writer.uint32(10).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VersionVector {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVersionVector();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            const entry1 = VersionVector_ClocksEntry.decode(reader, reader.uint32());
+            if (entry1.value !== undefined) {
+              message.clocks.set(entry1.key, entry1.value);
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VersionVector {
+    return {
+      clocks: isObject(object.clocks)
+        ? (globalThis.Object.entries(object.clocks) as [string, any][]).reduce(
+          (acc: Map<string, number>, [key, value]: [string, any]) => {
+            acc.set(key, globalThis.Number(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+    };
+  },
+
+  toJSON(message: VersionVector): unknown {
+    const obj: any = {};
+    if (message.clocks?.size) {
+      obj.clocks = {};
+      message.clocks.forEach((v, k) => {
+        obj.clocks[k] = Math.round(v);
+      });
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VersionVector>): VersionVector {
+    return VersionVector.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VersionVector>): VersionVector {
+    const message = createBaseVersionVector();
+    message.clocks = (() => {
+      const m = new Map();
+      (object.clocks as Map<string, number> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.Number(value));
+        }
+      });
+      return m;
+    })();
+    return message;
+  },
+};
+
+function createBaseVersionVector_ClocksEntry(): VersionVector_ClocksEntry {
+  return { key: "", value: 0 };
+}
+
+export const VersionVector_ClocksEntry: MessageFns<VersionVector_ClocksEntry> = {
+  encode(message: VersionVector_ClocksEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).int64(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VersionVector_ClocksEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVersionVector_ClocksEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VersionVector_ClocksEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: VersionVector_ClocksEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = Math.round(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VersionVector_ClocksEntry>): VersionVector_ClocksEntry {
+    return VersionVector_ClocksEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VersionVector_ClocksEntry>): VersionVector_ClocksEntry {
+    const message = createBaseVersionVector_ClocksEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseSyncHello(): SyncHello {
+  return {
+    replicaId: "",
+    collections: [],
+    live: false,
+    maxInFlight: 0,
+    heartbeatInterval: undefined,
+    clock: undefined,
+  };
+}
+
+export const SyncHello: MessageFns<SyncHello> = {
+  encode(message: SyncHello, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicaId !== "") {
+      writer.uint32(10).string(message.replicaId);
+    }
+    for (const v of message.collections) {
+      SyncCollection.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.live !== false) {
+      writer.uint32(32).bool(message.live);
+    }
+    if (message.maxInFlight !== 0) {
+      writer.uint32(40).int32(message.maxInFlight);
+    }
+    if (message.heartbeatInterval !== undefined) {
+      Duration.encode(message.heartbeatInterval, writer.uint32(50).fork()).join();
+    }
+    if (message.clock !== undefined) {
+      HybridTime.encode(message.clock, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncHello {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncHello();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.replicaId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.collections.push(SyncCollection.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.live = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxInFlight = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.heartbeatInterval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.clock = HybridTime.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncHello {
+    return {
+      replicaId: isSet(object.replicaId)
+        ? globalThis.String(object.replicaId)
+        : isSet(object.replica_id)
+        ? globalThis.String(object.replica_id)
+        : "",
+      collections: globalThis.Array.isArray(object?.collections)
+        ? object.collections.map((e: any) => SyncCollection.fromJSON(e))
+        : [],
+      live: isSet(object.live) ? globalThis.Boolean(object.live) : false,
+      maxInFlight: isSet(object.maxInFlight)
+        ? globalThis.Number(object.maxInFlight)
+        : isSet(object.max_in_flight)
+        ? globalThis.Number(object.max_in_flight)
+        : 0,
+      heartbeatInterval: isSet(object.heartbeatInterval)
+        ? Duration.fromJSON(object.heartbeatInterval)
+        : isSet(object.heartbeat_interval)
+        ? Duration.fromJSON(object.heartbeat_interval)
+        : undefined,
+      clock: isSet(object.clock) ? HybridTime.fromJSON(object.clock) : undefined,
+    };
+  },
+
+  toJSON(message: SyncHello): unknown {
+    const obj: any = {};
+    if (message.replicaId !== "") {
+      obj.replicaId = message.replicaId;
+    }
+    if (message.collections?.length) {
+      obj.collections = message.collections.map((e) => SyncCollection.toJSON(e));
+    }
+    if (message.live !== false) {
+      obj.live = message.live;
+    }
+    if (message.maxInFlight !== 0) {
+      obj.maxInFlight = Math.round(message.maxInFlight);
+    }
+    if (message.heartbeatInterval !== undefined) {
+      obj.heartbeatInterval = Duration.toJSON(message.heartbeatInterval);
+    }
+    if (message.clock !== undefined) {
+      obj.clock = HybridTime.toJSON(message.clock);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncHello>): SyncHello {
+    return SyncHello.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncHello>): SyncHello {
+    const message = createBaseSyncHello();
+    message.replicaId = object.replicaId ?? "";
+    message.collections = object.collections?.map((e) => SyncCollection.fromPartial(e)) || [];
+    message.live = object.live ?? false;
+    message.maxInFlight = object.maxInFlight ?? 0;
+    message.heartbeatInterval = (object.heartbeatInterval !== undefined && object.heartbeatInterval !== null)
+      ? Duration.fromPartial(object.heartbeatInterval)
+      : undefined;
+    message.clock = (object.clock !== undefined && object.clock !== null)
+      ? HybridTime.fromPartial(object.clock)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSyncCollection(): SyncCollection {
+  return { name: "", cursor: "", filter: "" };
+}
+
+export const SyncCollection: MessageFns<SyncCollection> = {
+  encode(message: SyncCollection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(18).string(message.cursor);
+    }
+    if (message.filter !== "") {
+      writer.uint32(34).string(message.filter);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncCollection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncCollection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncCollection {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+      filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+    };
+  },
+
+  toJSON(message: SyncCollection): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
+    if (message.filter !== "") {
+      obj.filter = message.filter;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncCollection>): SyncCollection {
+    return SyncCollection.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncCollection>): SyncCollection {
+    const message = createBaseSyncCollection();
+    message.name = object.name ?? "";
+    message.cursor = object.cursor ?? "";
+    message.filter = object.filter ?? "";
+    return message;
+  },
+};
+
+function createBaseSyncSubscribe(): SyncSubscribe {
+  return { add: [], remove: [] };
+}
+
+export const SyncSubscribe: MessageFns<SyncSubscribe> = {
+  encode(message: SyncSubscribe, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.add) {
+      SyncCollection.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.remove) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncSubscribe {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncSubscribe();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.add.push(SyncCollection.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.remove.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncSubscribe {
+    return {
+      add: globalThis.Array.isArray(object?.add) ? object.add.map((e: any) => SyncCollection.fromJSON(e)) : [],
+      remove: globalThis.Array.isArray(object?.remove) ? object.remove.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: SyncSubscribe): unknown {
+    const obj: any = {};
+    if (message.add?.length) {
+      obj.add = message.add.map((e) => SyncCollection.toJSON(e));
+    }
+    if (message.remove?.length) {
+      obj.remove = message.remove;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncSubscribe>): SyncSubscribe {
+    return SyncSubscribe.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncSubscribe>): SyncSubscribe {
+    const message = createBaseSyncSubscribe();
+    message.add = object.add?.map((e) => SyncCollection.fromPartial(e)) || [];
+    message.remove = object.remove?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSyncWelcome(): SyncWelcome {
+  return {
+    serverId: "",
+    sessionId: "",
+    clock: undefined,
+    lastReplicaSequence: 0,
+    policies: new Map(),
+    tombstoneRetention: undefined,
+  };
+}
+
+export const SyncWelcome: MessageFns<SyncWelcome> = {
+  encode(message: SyncWelcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serverId !== "") {
+      writer.uint32(10).string(message.serverId);
+    }
+    if (message.sessionId !== "") {
+      writer.uint32(18).string(message.sessionId);
+    }
+    if (message.clock !== undefined) {
+      HybridTime.encode(message.clock, writer.uint32(26).fork()).join();
+    }
+    if (message.lastReplicaSequence !== 0) {
+      writer.uint32(32).int64(message.lastReplicaSequence);
+    }
+    message.policies.forEach((value, key) => {
+      SyncWelcome_PoliciesEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    if (message.tombstoneRetention !== undefined) {
+      Duration.encode(message.tombstoneRetention, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncWelcome {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncWelcome();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.serverId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clock = HybridTime.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lastReplicaSequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = SyncWelcome_PoliciesEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.policies.set(entry5.key, entry5.value);
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.tombstoneRetention = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncWelcome {
+    return {
+      serverId: isSet(object.serverId)
+        ? globalThis.String(object.serverId)
+        : isSet(object.server_id)
+        ? globalThis.String(object.server_id)
+        : "",
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : "",
+      clock: isSet(object.clock) ? HybridTime.fromJSON(object.clock) : undefined,
+      lastReplicaSequence: isSet(object.lastReplicaSequence)
+        ? globalThis.Number(object.lastReplicaSequence)
+        : isSet(object.last_replica_sequence)
+        ? globalThis.Number(object.last_replica_sequence)
+        : 0,
+      policies: isObject(object.policies)
+        ? (globalThis.Object.entries(object.policies) as [string, any][]).reduce(
+          (acc: Map<string, ConflictPolicy>, [key, value]: [string, any]) => {
+            acc.set(key, conflictPolicyFromJSON(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+      tombstoneRetention: isSet(object.tombstoneRetention)
+        ? Duration.fromJSON(object.tombstoneRetention)
+        : isSet(object.tombstone_retention)
+        ? Duration.fromJSON(object.tombstone_retention)
+        : undefined,
+    };
+  },
+
+  toJSON(message: SyncWelcome): unknown {
+    const obj: any = {};
+    if (message.serverId !== "") {
+      obj.serverId = message.serverId;
+    }
+    if (message.sessionId !== "") {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.clock !== undefined) {
+      obj.clock = HybridTime.toJSON(message.clock);
+    }
+    if (message.lastReplicaSequence !== 0) {
+      obj.lastReplicaSequence = Math.round(message.lastReplicaSequence);
+    }
+    if (message.policies?.size) {
+      obj.policies = {};
+      message.policies.forEach((v, k) => {
+        obj.policies[k] = conflictPolicyToJSON(v);
+      });
+    }
+    if (message.tombstoneRetention !== undefined) {
+      obj.tombstoneRetention = Duration.toJSON(message.tombstoneRetention);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncWelcome>): SyncWelcome {
+    return SyncWelcome.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncWelcome>): SyncWelcome {
+    const message = createBaseSyncWelcome();
+    message.serverId = object.serverId ?? "";
+    message.sessionId = object.sessionId ?? "";
+    message.clock = (object.clock !== undefined && object.clock !== null)
+      ? HybridTime.fromPartial(object.clock)
+      : undefined;
+    message.lastReplicaSequence = object.lastReplicaSequence ?? 0;
+    message.policies = (() => {
+      const m = new Map();
+      (object.policies as Map<string, ConflictPolicy> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, value as ConflictPolicy);
+        }
+      });
+      return m;
+    })();
+    message.tombstoneRetention = (object.tombstoneRetention !== undefined && object.tombstoneRetention !== null)
+      ? Duration.fromPartial(object.tombstoneRetention)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSyncWelcome_PoliciesEntry(): SyncWelcome_PoliciesEntry {
+  return { key: "", value: 0 };
+}
+
+export const SyncWelcome_PoliciesEntry: MessageFns<SyncWelcome_PoliciesEntry> = {
+  encode(message: SyncWelcome_PoliciesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).int32(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncWelcome_PoliciesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncWelcome_PoliciesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncWelcome_PoliciesEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? conflictPolicyFromJSON(object.value) : 0,
+    };
+  },
+
+  toJSON(message: SyncWelcome_PoliciesEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = conflictPolicyToJSON(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncWelcome_PoliciesEntry>): SyncWelcome_PoliciesEntry {
+    return SyncWelcome_PoliciesEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncWelcome_PoliciesEntry>): SyncWelcome_PoliciesEntry {
+    const message = createBaseSyncWelcome_PoliciesEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseSyncChange(): SyncChange {
+  return {
+    collection: "",
+    docId: "",
+    operation: 0,
+    content: new Uint8Array(0),
+    time: undefined,
+    replicaId: "",
+    replicaSequence: 0,
+    base: undefined,
+    sequence: 0,
+    userId: "",
+    context: undefined,
+    fieldTimes: new Map(),
+    contentType: "",
+    siblings: [],
+  };
+}
+
+export const SyncChange: MessageFns<SyncChange> = {
+  encode(message: SyncChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.collection !== "") {
+      writer.uint32(10).string(message.collection);
+    }
+    if (message.docId !== "") {
+      writer.uint32(18).string(message.docId);
+    }
+    if (message.operation !== 0) {
+      writer.uint32(24).int32(message.operation);
+    }
+    if (message.content.length !== 0) {
+      writer.uint32(34).bytes(message.content);
+    }
+    if (message.time !== undefined) {
+      HybridTime.encode(message.time, writer.uint32(42).fork()).join();
+    }
+    if (message.replicaId !== "") {
+      writer.uint32(50).string(message.replicaId);
+    }
+    if (message.replicaSequence !== 0) {
+      writer.uint32(56).int64(message.replicaSequence);
+    }
+    if (message.base !== undefined) {
+      HybridTime.encode(message.base, writer.uint32(66).fork()).join();
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(72).int64(message.sequence);
+    }
+    if (message.userId !== "") {
+      writer.uint32(82).string(message.userId);
+    }
+    if (message.context !== undefined) {
+      VersionVector.encode(message.context, writer.uint32(90).fork()).join();
+    }
+    message.fieldTimes.forEach((value, key) => {
+      SyncChange_FieldTimesEntry.encode({ key: key as any, value }, writer.uint32(98).fork()).join();
+    });
+    if (message.contentType !== "") {
+      writer.uint32(106).string(message.contentType);
+    }
+    for (const v of message.siblings) {
+      SyncChange.encode(v!, writer.uint32(114).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.collection = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.docId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.operation = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.content = reader.bytes();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.time = HybridTime.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.replicaId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.replicaSequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.base = HybridTime.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.context = VersionVector.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            const entry12 = SyncChange_FieldTimesEntry.decode(reader, reader.uint32());
+            if (entry12.value !== undefined) {
+              message.fieldTimes.set(entry12.key, entry12.value);
+            }
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.siblings.push(SyncChange.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncChange {
+    return {
+      collection: isSet(object.collection) ? globalThis.String(object.collection) : "",
+      docId: isSet(object.docId)
+        ? globalThis.String(object.docId)
+        : isSet(object.doc_id)
+        ? globalThis.String(object.doc_id)
+        : "",
+      operation: isSet(object.operation) ? changeOperationFromJSON(object.operation) : 0,
+      content: isSet(object.content) ? bytesFromBase64(object.content) : new Uint8Array(0),
+      time: isSet(object.time) ? HybridTime.fromJSON(object.time) : undefined,
+      replicaId: isSet(object.replicaId)
+        ? globalThis.String(object.replicaId)
+        : isSet(object.replica_id)
+        ? globalThis.String(object.replica_id)
+        : "",
+      replicaSequence: isSet(object.replicaSequence)
+        ? globalThis.Number(object.replicaSequence)
+        : isSet(object.replica_sequence)
+        ? globalThis.Number(object.replica_sequence)
+        : 0,
+      base: isSet(object.base) ? HybridTime.fromJSON(object.base) : undefined,
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      context: isSet(object.context) ? VersionVector.fromJSON(object.context) : undefined,
+      fieldTimes: isObject(object.fieldTimes)
+        ? (globalThis.Object.entries(object.fieldTimes) as [string, any][]).reduce(
+          (acc: Map<string, HybridTime>, [key, value]: [string, any]) => {
+            acc.set(key, HybridTime.fromJSON(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : isObject(object.field_times)
+        ? (globalThis.Object.entries(object.field_times) as [string, any][]).reduce(
+          (acc: Map<string, HybridTime>, [key, value]: [string, any]) => {
+            acc.set(key, HybridTime.fromJSON(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+      contentType: isSet(object.contentType)
+        ? globalThis.String(object.contentType)
+        : isSet(object.content_type)
+        ? globalThis.String(object.content_type)
+        : "",
+      siblings: globalThis.Array.isArray(object?.siblings)
+        ? object.siblings.map((e: any) => SyncChange.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: SyncChange): unknown {
+    const obj: any = {};
+    if (message.collection !== "") {
+      obj.collection = message.collection;
+    }
+    if (message.docId !== "") {
+      obj.docId = message.docId;
+    }
+    if (message.operation !== 0) {
+      obj.operation = changeOperationToJSON(message.operation);
+    }
+    if (message.content.length !== 0) {
+      obj.content = base64FromBytes(message.content);
+    }
+    if (message.time !== undefined) {
+      obj.time = HybridTime.toJSON(message.time);
+    }
+    if (message.replicaId !== "") {
+      obj.replicaId = message.replicaId;
+    }
+    if (message.replicaSequence !== 0) {
+      obj.replicaSequence = Math.round(message.replicaSequence);
+    }
+    if (message.base !== undefined) {
+      obj.base = HybridTime.toJSON(message.base);
+    }
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.context !== undefined) {
+      obj.context = VersionVector.toJSON(message.context);
+    }
+    if (message.fieldTimes?.size) {
+      obj.fieldTimes = {};
+      message.fieldTimes.forEach((v, k) => {
+        obj.fieldTimes[k] = HybridTime.toJSON(v);
+      });
+    }
+    if (message.contentType !== "") {
+      obj.contentType = message.contentType;
+    }
+    if (message.siblings?.length) {
+      obj.siblings = message.siblings.map((e) => SyncChange.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncChange>): SyncChange {
+    return SyncChange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncChange>): SyncChange {
+    const message = createBaseSyncChange();
+    message.collection = object.collection ?? "";
+    message.docId = object.docId ?? "";
+    message.operation = object.operation ?? 0;
+    message.content = object.content ?? new Uint8Array(0);
+    message.time = (object.time !== undefined && object.time !== null)
+      ? HybridTime.fromPartial(object.time)
+      : undefined;
+    message.replicaId = object.replicaId ?? "";
+    message.replicaSequence = object.replicaSequence ?? 0;
+    message.base = (object.base !== undefined && object.base !== null)
+      ? HybridTime.fromPartial(object.base)
+      : undefined;
+    message.sequence = object.sequence ?? 0;
+    message.userId = object.userId ?? "";
+    message.context = (object.context !== undefined && object.context !== null)
+      ? VersionVector.fromPartial(object.context)
+      : undefined;
+    message.fieldTimes = (() => {
+      const m = new Map();
+      (object.fieldTimes as Map<string, HybridTime> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, HybridTime.fromPartial(value));
+        }
+      });
+      return m;
+    })();
+    message.contentType = object.contentType ?? "";
+    message.siblings = object.siblings?.map((e) => SyncChange.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSyncChange_FieldTimesEntry(): SyncChange_FieldTimesEntry {
+  return { key: "", value: undefined };
+}
+
+export const SyncChange_FieldTimesEntry: MessageFns<SyncChange_FieldTimesEntry> = {
+  encode(message: SyncChange_FieldTimesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== undefined) {
+      HybridTime.encode(message.value, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncChange_FieldTimesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncChange_FieldTimesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = HybridTime.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncChange_FieldTimesEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? HybridTime.fromJSON(object.value) : undefined,
+    };
+  },
+
+  toJSON(message: SyncChange_FieldTimesEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = HybridTime.toJSON(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncChange_FieldTimesEntry>): SyncChange_FieldTimesEntry {
+    return SyncChange_FieldTimesEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncChange_FieldTimesEntry>): SyncChange_FieldTimesEntry {
+    const message = createBaseSyncChange_FieldTimesEntry();
+    message.key = object.key ?? "";
+    message.value = (object.value !== undefined && object.value !== null)
+      ? HybridTime.fromPartial(object.value)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSyncPush(): SyncPush {
+  return { pushId: 0, changes: [], atomic: false };
+}
+
+export const SyncPush: MessageFns<SyncPush> = {
+  encode(message: SyncPush, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pushId !== 0) {
+      writer.uint32(8).int64(message.pushId);
+    }
+    for (const v of message.changes) {
+      SyncChange.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.atomic !== false) {
+      writer.uint32(24).bool(message.atomic);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncPush {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncPush();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pushId = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.changes.push(SyncChange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.atomic = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncPush {
+    return {
+      pushId: isSet(object.pushId)
+        ? globalThis.Number(object.pushId)
+        : isSet(object.push_id)
+        ? globalThis.Number(object.push_id)
+        : 0,
+      changes: globalThis.Array.isArray(object?.changes) ? object.changes.map((e: any) => SyncChange.fromJSON(e)) : [],
+      atomic: isSet(object.atomic) ? globalThis.Boolean(object.atomic) : false,
+    };
+  },
+
+  toJSON(message: SyncPush): unknown {
+    const obj: any = {};
+    if (message.pushId !== 0) {
+      obj.pushId = Math.round(message.pushId);
+    }
+    if (message.changes?.length) {
+      obj.changes = message.changes.map((e) => SyncChange.toJSON(e));
+    }
+    if (message.atomic !== false) {
+      obj.atomic = message.atomic;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncPush>): SyncPush {
+    return SyncPush.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncPush>): SyncPush {
+    const message = createBaseSyncPush();
+    message.pushId = object.pushId ?? 0;
+    message.changes = object.changes?.map((e) => SyncChange.fromPartial(e)) || [];
+    message.atomic = object.atomic ?? false;
+    return message;
+  },
+};
+
+function createBaseSyncPushResult(): SyncPushResult {
+  return { pushId: 0, results: [], lastReplicaSequence: 0 };
+}
+
+export const SyncPushResult: MessageFns<SyncPushResult> = {
+  encode(message: SyncPushResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pushId !== 0) {
+      writer.uint32(8).int64(message.pushId);
+    }
+    for (const v of message.results) {
+      SyncChangeResult.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.lastReplicaSequence !== 0) {
+      writer.uint32(24).int64(message.lastReplicaSequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncPushResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncPushResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pushId = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.results.push(SyncChangeResult.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastReplicaSequence = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncPushResult {
+    return {
+      pushId: isSet(object.pushId)
+        ? globalThis.Number(object.pushId)
+        : isSet(object.push_id)
+        ? globalThis.Number(object.push_id)
+        : 0,
+      results: globalThis.Array.isArray(object?.results)
+        ? object.results.map((e: any) => SyncChangeResult.fromJSON(e))
+        : [],
+      lastReplicaSequence: isSet(object.lastReplicaSequence)
+        ? globalThis.Number(object.lastReplicaSequence)
+        : isSet(object.last_replica_sequence)
+        ? globalThis.Number(object.last_replica_sequence)
+        : 0,
+    };
+  },
+
+  toJSON(message: SyncPushResult): unknown {
+    const obj: any = {};
+    if (message.pushId !== 0) {
+      obj.pushId = Math.round(message.pushId);
+    }
+    if (message.results?.length) {
+      obj.results = message.results.map((e) => SyncChangeResult.toJSON(e));
+    }
+    if (message.lastReplicaSequence !== 0) {
+      obj.lastReplicaSequence = Math.round(message.lastReplicaSequence);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncPushResult>): SyncPushResult {
+    return SyncPushResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncPushResult>): SyncPushResult {
+    const message = createBaseSyncPushResult();
+    message.pushId = object.pushId ?? 0;
+    message.results = object.results?.map((e) => SyncChangeResult.fromPartial(e)) || [];
+    message.lastReplicaSequence = object.lastReplicaSequence ?? 0;
+    return message;
+  },
+};
+
+function createBaseSyncChangeResult(): SyncChangeResult {
+  return { replicaSequence: 0, outcome: 0, current: undefined, status: undefined, sequence: 0 };
+}
+
+export const SyncChangeResult: MessageFns<SyncChangeResult> = {
+  encode(message: SyncChangeResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicaSequence !== 0) {
+      writer.uint32(8).int64(message.replicaSequence);
+    }
+    if (message.outcome !== 0) {
+      writer.uint32(16).int32(message.outcome);
+    }
+    if (message.current !== undefined) {
+      SyncChange.encode(message.current, writer.uint32(26).fork()).join();
+    }
+    if (message.status !== undefined) {
+      Status.encode(message.status, writer.uint32(34).fork()).join();
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(40).int64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncChangeResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncChangeResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.replicaSequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.current = SyncChange.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.status = Status.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncChangeResult {
+    return {
+      replicaSequence: isSet(object.replicaSequence)
+        ? globalThis.Number(object.replicaSequence)
+        : isSet(object.replica_sequence)
+        ? globalThis.Number(object.replica_sequence)
+        : 0,
+      outcome: isSet(object.outcome) ? syncOutcomeFromJSON(object.outcome) : 0,
+      current: isSet(object.current) ? SyncChange.fromJSON(object.current) : undefined,
+      status: isSet(object.status) ? Status.fromJSON(object.status) : undefined,
+      sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
+    };
+  },
+
+  toJSON(message: SyncChangeResult): unknown {
+    const obj: any = {};
+    if (message.replicaSequence !== 0) {
+      obj.replicaSequence = Math.round(message.replicaSequence);
+    }
+    if (message.outcome !== 0) {
+      obj.outcome = syncOutcomeToJSON(message.outcome);
+    }
+    if (message.current !== undefined) {
+      obj.current = SyncChange.toJSON(message.current);
+    }
+    if (message.status !== undefined) {
+      obj.status = Status.toJSON(message.status);
+    }
+    if (message.sequence !== 0) {
+      obj.sequence = Math.round(message.sequence);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncChangeResult>): SyncChangeResult {
+    return SyncChangeResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncChangeResult>): SyncChangeResult {
+    const message = createBaseSyncChangeResult();
+    message.replicaSequence = object.replicaSequence ?? 0;
+    message.outcome = object.outcome ?? 0;
+    message.current = (object.current !== undefined && object.current !== null)
+      ? SyncChange.fromPartial(object.current)
+      : undefined;
+    message.status = (object.status !== undefined && object.status !== null)
+      ? Status.fromPartial(object.status)
+      : undefined;
+    message.sequence = object.sequence ?? 0;
+    return message;
+  },
+};
+
+function createBaseSyncChanges(): SyncChanges {
+  return { changes: [], cursors: new Map() };
+}
+
+export const SyncChanges: MessageFns<SyncChanges> = {
+  encode(message: SyncChanges, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.changes) {
+      SyncChange.encode(v!, writer.uint32(10).fork()).join();
+    }
+    message.cursors.forEach((value, key) => {
+      SyncChanges_CursorsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncChanges {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncChanges();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.changes.push(SyncChange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = SyncChanges_CursorsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.cursors.set(entry2.key, entry2.value);
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncChanges {
+    return {
+      changes: globalThis.Array.isArray(object?.changes) ? object.changes.map((e: any) => SyncChange.fromJSON(e)) : [],
+      cursors: isObject(object.cursors)
+        ? (globalThis.Object.entries(object.cursors) as [string, any][]).reduce(
+          (acc: Map<string, string>, [key, value]: [string, any]) => {
+            acc.set(key, globalThis.String(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+    };
+  },
+
+  toJSON(message: SyncChanges): unknown {
+    const obj: any = {};
+    if (message.changes?.length) {
+      obj.changes = message.changes.map((e) => SyncChange.toJSON(e));
+    }
+    if (message.cursors?.size) {
+      obj.cursors = {};
+      message.cursors.forEach((v, k) => {
+        obj.cursors[k] = v;
+      });
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncChanges>): SyncChanges {
+    return SyncChanges.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncChanges>): SyncChanges {
+    const message = createBaseSyncChanges();
+    message.changes = object.changes?.map((e) => SyncChange.fromPartial(e)) || [];
+    message.cursors = (() => {
+      const m = new Map();
+      (object.cursors as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    return message;
+  },
+};
+
+function createBaseSyncChanges_CursorsEntry(): SyncChanges_CursorsEntry {
+  return { key: "", value: "" };
+}
+
+export const SyncChanges_CursorsEntry: MessageFns<SyncChanges_CursorsEntry> = {
+  encode(message: SyncChanges_CursorsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncChanges_CursorsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncChanges_CursorsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncChanges_CursorsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: SyncChanges_CursorsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncChanges_CursorsEntry>): SyncChanges_CursorsEntry {
+    return SyncChanges_CursorsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncChanges_CursorsEntry>): SyncChanges_CursorsEntry {
+    const message = createBaseSyncChanges_CursorsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseSyncCheckpoint(): SyncCheckpoint {
+  return { cursors: new Map(), caughtUp: false, time: undefined };
+}
+
+export const SyncCheckpoint: MessageFns<SyncCheckpoint> = {
+  encode(message: SyncCheckpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    message.cursors.forEach((value, key) => {
+      SyncCheckpoint_CursorsEntry.encode({ key: key as any, value }, writer.uint32(10).fork()).join();
+    });
+    if (message.caughtUp !== false) {
+      writer.uint32(24).bool(message.caughtUp);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(message.time, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncCheckpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncCheckpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            const entry1 = SyncCheckpoint_CursorsEntry.decode(reader, reader.uint32());
+            if (entry1.value !== undefined) {
+              message.cursors.set(entry1.key, entry1.value);
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.caughtUp = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.time = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncCheckpoint {
+    return {
+      cursors: isObject(object.cursors)
+        ? (globalThis.Object.entries(object.cursors) as [string, any][]).reduce(
+          (acc: Map<string, string>, [key, value]: [string, any]) => {
+            acc.set(key, globalThis.String(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+      caughtUp: isSet(object.caughtUp)
+        ? globalThis.Boolean(object.caughtUp)
+        : isSet(object.caught_up)
+        ? globalThis.Boolean(object.caught_up)
+        : false,
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+    };
+  },
+
+  toJSON(message: SyncCheckpoint): unknown {
+    const obj: any = {};
+    if (message.cursors?.size) {
+      obj.cursors = {};
+      message.cursors.forEach((v, k) => {
+        obj.cursors[k] = v;
+      });
+    }
+    if (message.caughtUp !== false) {
+      obj.caughtUp = message.caughtUp;
+    }
+    if (message.time !== undefined) {
+      obj.time = fromTimestamp(message.time).toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncCheckpoint>): SyncCheckpoint {
+    return SyncCheckpoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncCheckpoint>): SyncCheckpoint {
+    const message = createBaseSyncCheckpoint();
+    message.cursors = (() => {
+      const m = new Map();
+      (object.cursors as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    message.caughtUp = object.caughtUp ?? false;
+    message.time = (object.time !== undefined && object.time !== null) ? Timestamp.fromPartial(object.time) : undefined;
+    return message;
+  },
+};
+
+function createBaseSyncCheckpoint_CursorsEntry(): SyncCheckpoint_CursorsEntry {
+  return { key: "", value: "" };
+}
+
+export const SyncCheckpoint_CursorsEntry: MessageFns<SyncCheckpoint_CursorsEntry> = {
+  encode(message: SyncCheckpoint_CursorsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncCheckpoint_CursorsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncCheckpoint_CursorsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncCheckpoint_CursorsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: SyncCheckpoint_CursorsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncCheckpoint_CursorsEntry>): SyncCheckpoint_CursorsEntry {
+    return SyncCheckpoint_CursorsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncCheckpoint_CursorsEntry>): SyncCheckpoint_CursorsEntry {
+    const message = createBaseSyncCheckpoint_CursorsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseSyncAck(): SyncAck {
+  return { cursors: new Map() };
+}
+
+export const SyncAck: MessageFns<SyncAck> = {
+  encode(message: SyncAck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    message.cursors.forEach((value, key) => {
+      SyncAck_CursorsEntry.encode({ key: key as any, value }, writer.uint32(10).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncAck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncAck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            const entry1 = SyncAck_CursorsEntry.decode(reader, reader.uint32());
+            if (entry1.value !== undefined) {
+              message.cursors.set(entry1.key, entry1.value);
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncAck {
+    return {
+      cursors: isObject(object.cursors)
+        ? (globalThis.Object.entries(object.cursors) as [string, any][]).reduce(
+          (acc: Map<string, string>, [key, value]: [string, any]) => {
+            acc.set(key, globalThis.String(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+    };
+  },
+
+  toJSON(message: SyncAck): unknown {
+    const obj: any = {};
+    if (message.cursors?.size) {
+      obj.cursors = {};
+      message.cursors.forEach((v, k) => {
+        obj.cursors[k] = v;
+      });
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncAck>): SyncAck {
+    return SyncAck.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncAck>): SyncAck {
+    const message = createBaseSyncAck();
+    message.cursors = (() => {
+      const m = new Map();
+      (object.cursors as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    return message;
+  },
+};
+
+function createBaseSyncAck_CursorsEntry(): SyncAck_CursorsEntry {
+  return { key: "", value: "" };
+}
+
+export const SyncAck_CursorsEntry: MessageFns<SyncAck_CursorsEntry> = {
+  encode(message: SyncAck_CursorsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncAck_CursorsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncAck_CursorsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncAck_CursorsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: SyncAck_CursorsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncAck_CursorsEntry>): SyncAck_CursorsEntry {
+    return SyncAck_CursorsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncAck_CursorsEntry>): SyncAck_CursorsEntry {
+    const message = createBaseSyncAck_CursorsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseSyncCredit(): SyncCredit {
+  return { changes: 0 };
+}
+
+export const SyncCredit: MessageFns<SyncCredit> = {
+  encode(message: SyncCredit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.changes !== 0) {
+      writer.uint32(8).int32(message.changes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncCredit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncCredit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.changes = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncCredit {
+    return { changes: isSet(object.changes) ? globalThis.Number(object.changes) : 0 };
+  },
+
+  toJSON(message: SyncCredit): unknown {
+    const obj: any = {};
+    if (message.changes !== 0) {
+      obj.changes = Math.round(message.changes);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncCredit>): SyncCredit {
+    return SyncCredit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncCredit>): SyncCredit {
+    const message = createBaseSyncCredit();
+    message.changes = object.changes ?? 0;
+    return message;
+  },
+};
+
+function createBaseSyncReset(): SyncReset {
+  return { collection: "", status: undefined };
+}
+
+export const SyncReset: MessageFns<SyncReset> = {
+  encode(message: SyncReset, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.collection !== "") {
+      writer.uint32(10).string(message.collection);
+    }
+    if (message.status !== undefined) {
+      Status.encode(message.status, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncReset {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncReset();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.collection = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.status = Status.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncReset {
+    return {
+      collection: isSet(object.collection) ? globalThis.String(object.collection) : "",
+      status: isSet(object.status) ? Status.fromJSON(object.status) : undefined,
+    };
+  },
+
+  toJSON(message: SyncReset): unknown {
+    const obj: any = {};
+    if (message.collection !== "") {
+      obj.collection = message.collection;
+    }
+    if (message.status !== undefined) {
+      obj.status = Status.toJSON(message.status);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncReset>): SyncReset {
+    return SyncReset.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncReset>): SyncReset {
+    const message = createBaseSyncReset();
+    message.collection = object.collection ?? "";
+    message.status = (object.status !== undefined && object.status !== null)
+      ? Status.fromPartial(object.status)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSyncError(): SyncError {
+  return { status: undefined, pushId: 0 };
+}
+
+export const SyncError: MessageFns<SyncError> = {
+  encode(message: SyncError, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== undefined) {
+      Status.encode(message.status, writer.uint32(10).fork()).join();
+    }
+    if (message.pushId !== 0) {
+      writer.uint32(16).int64(message.pushId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncError {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncError();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.status = Status.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pushId = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncError {
+    return {
+      status: isSet(object.status) ? Status.fromJSON(object.status) : undefined,
+      pushId: isSet(object.pushId)
+        ? globalThis.Number(object.pushId)
+        : isSet(object.push_id)
+        ? globalThis.Number(object.push_id)
+        : 0,
+    };
+  },
+
+  toJSON(message: SyncError): unknown {
+    const obj: any = {};
+    if (message.status !== undefined) {
+      obj.status = Status.toJSON(message.status);
+    }
+    if (message.pushId !== 0) {
+      obj.pushId = Math.round(message.pushId);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncError>): SyncError {
+    return SyncError.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncError>): SyncError {
+    const message = createBaseSyncError();
+    message.status = (object.status !== undefined && object.status !== null)
+      ? Status.fromPartial(object.status)
+      : undefined;
+    message.pushId = object.pushId ?? 0;
+    return message;
+  },
+};
+
+function bytesFromBase64(b64: string): Uint8Array {
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from((globalThis as any).Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
@@ -124,6 +3515,58 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = Math.trunc(date.getTime() / 1_000);
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (t.seconds || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+const timestampFractionRegex = /:\d{2}\.\d+/;
+
+function fromJsonTimestamp(o: any): Timestamp {
+  if (o instanceof globalThis.Date) {
+    return toTimestamp(o);
+  } else if (typeof o === "string") {
+    // Date only keeps milliseconds, and parses longer fractions in an engine-specific way,
+    // so parse the fractional seconds ourselves and give Date only the whole seconds
+    const fraction = timestampFractionRegex.exec(o);
+    if (fraction === null) {
+      return toTimestamp(new globalThis.Date(o));
+    }
+    const fractionNanos = Number(fraction[0].slice(4, 13).padEnd(9, "0"));
+    const wholeSeconds = new globalThis.Date(o.replace(fraction[0], fraction[0].slice(0, 3)));
+    const timestamp = toTimestamp(new globalThis.Date(wholeSeconds.getTime() + Math.trunc(fractionNanos / 1_000_000)));
+    return { ...timestamp, nanos: (timestamp.nanos ?? 0) + (fractionNanos % 1_000_000) };
+  } else {
+    return Timestamp.fromJSON(o);
+  }
+}
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+function isSet(value: any): boolean {
+  return value !== null && value !== undefined;
+}
 
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

@@ -6,17 +6,14 @@ import type { Readable } from "node:stream";
 import { type DataApi, type ImportProgress, StreamingError } from "@millrace/client-sdk";
 import { Command, Option } from "commander";
 
+import { BadLines } from "../bad-lines.js";
 import { type CommandContext, type CommonOptions, withCommonOptions } from "../command-context.js";
 import { formatOf } from "../file-format.js";
-import { failureLine } from "../failure-line.js";
 import { type FileFormat, itemsOfFile } from "../import-file.js";
 import { type Progress, ProgressBar } from "../progress-bar.js";
 
 /** What is read of a file at a time. */
 const READ_BYTES = 256 * 1024;
-
-/** Bad lines that are told one by one. */
-const MAX_TOLD = 20;
 
 interface ImportCommandOptions extends CommonOptions {
   readonly format?: FileFormat;
@@ -62,7 +59,7 @@ async function importFile(
     bar.finish();
     input.destroy();
   }
-  bad.throwIfAny();
+  if (bad.count > 0) throw new Error(`${String(bad.count)} lines were left out`);
 }
 
 async function ensureDataset(data: DataApi, name: string, signal: AbortSignal): Promise<void> {
@@ -93,27 +90,4 @@ async function openSource(
       return { doneBytes, totalBytes, bytesPerSecond: (doneBytes * 1000) / Math.max(1, Date.now() - startedAt) };
     },
   ];
-}
-
-/** The lines that were left out. */
-class BadLines {
-  readonly #context: CommandContext;
-  #count = 0;
-
-  constructor(context: CommandContext) {
-    this.#context = context;
-  }
-
-  get count(): number {
-    return this.#count;
-  }
-
-  add(line: number, message: string): void {
-    this.#count++;
-    if (this.#count <= MAX_TOLD) this.#context.terminal.err(failureLine(new Error(`line ${String(line)}: ${message}`)));
-  }
-
-  throwIfAny(): void {
-    if (this.#count > 0) throw new Error(`${String(this.#count)} lines were left out`);
-  }
 }

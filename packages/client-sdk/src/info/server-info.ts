@@ -25,6 +25,7 @@ export interface ServerInfo {
     readonly maxEventBytes: number | undefined;
     /** Of the filter of a watch, in characters. */
     readonly maxFilterChars: number | undefined;
+    readonly maxBatchItems: number | undefined;
     readonly maxChatMessageBytes: number | undefined;
     /** Of one user, in the long run. */
     readonly maxChatMessagesPerSecond: number | undefined;
@@ -54,6 +55,7 @@ export async function getServerInfo(rpc: Rpc, options?: CallOptions): Promise<Se
       minPartBytes: orNone(limits?.minPartBytes),
       maxEventBytes: orNone(limits?.maxEventBytes),
       maxFilterChars: orNone(limits?.maxFilterChars),
+      maxBatchItems: orNone(limits?.maxBatchItems),
       maxChatMessageBytes: orNone(limits?.maxChatMessageBytes),
       maxChatMessagesPerSecond: orNone(limits?.maxChatMessagesPerSecond),
     },

@@ -19,6 +19,12 @@ export interface DataLimits {
   readonly snapshotTtlMs: number;
 }
 
+/** Who else keeps rows in the item store. */
+export interface OtherRows {
+  /** Moment in milliseconds since 1970 before which tombstones of a collection are not needed; `undefined`: not known. */
+  tombstonesBeforeMs(collection: string, nowMs: number): number | undefined;
+}
+
 /** What every operation on datasets works with. Made by `openData`. */
 export interface DataDeps {
   readonly items: ItemStore;
@@ -33,4 +39,6 @@ export interface DataDeps {
   readonly logger: Logger;
   /** By idempotency key. */
   readonly attempts: KeyedLock;
+  /** Default: nobody; then tombstones that are not of datasets are kept. */
+  readonly keptElsewhere: OtherRows | undefined;
 }

@@ -5,7 +5,7 @@ import type { CallContext } from "../rpc/call-context.js";
 import type { DataDeps } from "./data-deps.js";
 import { DEFAULT_COLLECTION } from "./dataset-record.js";
 import { itemBytes } from "./item-message.js";
-import { PAGE_BYTES } from "./list-large-dataset.js";
+import { PAGE_BYTES, pageItemsOf } from "./list-large-dataset.js";
 import { fetchItemsOf } from "./list-plan.js";
 import { openListing } from "./listing.js";
 
@@ -16,12 +16,16 @@ export async function* listItems(
   deps: DataDeps,
 ): AsyncGenerator<Item | EncodedMessages, void, undefined> {
   const { cursor: startCursor, collection, batchSize, limit, descending, filter } = request;
-  const maxRows = fetchItemsOf("batch_size", batchSize);
+  const batchItems = fetchItemsOf("batch_size", batchSize);
   const dataset = collection || DEFAULT_COLLECTION;
   const list = ListRequest.fromPartial({ startCursor, dataset, limit, descending, filter });
   const listing = await openListing(list, "", context, deps);
-  for await (const { rows, cursor } of listing.pages({ maxRows, maxBytes: PAGE_BYTES })) {
-    const last = rows.length - 1;
-    yield new EncodedMessages(rows.map((row, index) => itemBytes(row, index === last ? cursor : "")));
+  for await (const page of listing.pages({ maxRows: pageItemsOf(batchItems), maxBytes: PAGE_BYTES })) {
+    const last = page.rows.length - 1;
+    const cursorOf = (index: number): string => {
+      if (index === last) return page.cursor;
+      return (index + 1) % batchItems === 0 ? page.cursorAfter(index) : "";
+    };
+    yield new EncodedMessages(page.rows.map((row, index) => itemBytes(row, cursorOf(index))));
   }
 }

@@ -10,19 +10,31 @@ import { openListing } from "./listing.js";
 /** Of a page, in bytes: a listing whose reader is slow holds two. One item may be larger. */
 export const PAGE_BYTES: number = 128 * 1024;
 
-/** Streams items in order of key, at the reader's pace. The last item of each page has a cursor; all have one on request. */
+/** Items that are fetched together where batches are small: what it costs to ask the store is shared. */
+const PAGE_ITEMS = 1000;
+
+/** As many whole batches as go well in a page. */
+export function pageItemsOf(batchItems: number): number {
+  return batchItems * Math.max(1, Math.floor(PAGE_ITEMS / batchItems));
+}
+
+/**
+ * Streams items in order of key, at the reader's pace. The last item of each batch and of each page has a cursor; all
+ * have one on request.
+ */
 export async function* listLargeDataset(
   request: ListRequest,
   context: CallContext,
   deps: DataDeps,
 ): AsyncGenerator<DataItem | EncodedMessages, void, undefined> {
-  const maxRows = fetchItemsOf("batch_size", request.batchSize);
+  const batchItems = fetchItemsOf("batch_size", request.batchSize);
   const listing = await openListing(request, "", context, deps);
-  for await (const page of listing.pages({ maxRows, maxBytes: PAGE_BYTES })) {
+  for await (const page of listing.pages({ maxRows: pageItemsOf(batchItems), maxBytes: PAGE_BYTES })) {
     const last = page.rows.length - 1;
     const cursorOf = (index: number): string => {
       if (index === last) return page.cursor;
-      return request.cursorPerItem ? page.cursorAfter(index) : "";
+      const endsBatch = request.cursorPerItem || (index + 1) % batchItems === 0;
+      return endsBatch ? page.cursorAfter(index) : "";
     };
     if (page.rows.length === 0) yield DataItem.fromPartial({ cursor: page.cursor, control: listing.heartbeat(page) });
     else yield new EncodedMessages(page.rows.map((row, index) => dataItemBytes(row, cursorOf(index))));

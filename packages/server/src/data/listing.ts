@@ -60,9 +60,12 @@ export async function openListing(
   return new Listing({ plan, start, total, context, deps });
 }
 
-interface PlacedRow {
-  readonly row: Row;
-  /** After it. */
+/** Rows of a page that was scanned. */
+interface WantedRows {
+  readonly rows: readonly Row[];
+  /** How many rows were scanned up to each of them, with itself; `undefined`: there are no others. */
+  readonly scannedAt: readonly number[] | undefined;
+  /** After all of them, and what was scanned and is not wanted. */
   readonly position: ListPosition;
 }
 
@@ -105,13 +108,14 @@ export class Listing {
     for (let isOver = false; !isOver;) {
       this.#signal.throwIfAborted();
       const scanned = await reading;
-      const { rows, position } = this.#wanted(scanned.rows, left);
+      const wanted = this.#wanted(scanned.rows, left);
+      const { rows, position } = wanted;
       left -= rows.length;
       const exhausted = scanned.exhausted && position.scanned === this.#position.scanned + scanned.rows.length;
       isOver = exhausted || left === 0;
       if (!isOver) reading = this.#read(position, left, limits);
       if (rows.length > 0 || (!isOver && this.#isHeartbeatDue)) {
-        yield this.#pageOf(rows, position, exhausted);
+        yield this.#pageOf(wanted, this.#position, exhausted);
         this.#sentAt = this.#deps.clock.monotonicMs();
       } else await setImmediate(); // a store in memory leaves no time for anything else
       this.#position = position;
@@ -152,19 +156,22 @@ export class Listing {
   }
 
   /** The rows that are wanted, `left` at most, and where the listing is after them or all that are not. */
-  #wanted(
-    scanned: readonly Row[],
-    left: number,
-  ): { readonly rows: readonly PlacedRow[]; readonly position: ListPosition } {
+  #wanted(scanned: readonly Row[], left: number): WantedRows {
     const { matches } = this.#plan;
-    const rows: PlacedRow[] = [];
-    let position = this.#position;
+    if (matches === undefined) {
+      const rows = scanned.length <= left ? scanned : scanned.slice(0, left);
+      return { rows, scannedAt: undefined, position: after(this.#position, rows.length, rows.at(-1)) };
+    }
+    const [rows, scannedAt]: [Row[], number[]] = [[], []];
+    let count = 0;
     for (const row of scanned) {
       if (rows.length === left) break;
-      position = { ...position, scanned: position.scanned + 1, key: row.key };
-      if (matches === undefined || matches(row)) rows.push({ row, position });
+      count += 1;
+      if (!matches(row)) continue;
+      rows.push(row);
+      scannedAt.push(count);
     }
-    return { rows, position };
+    return { rows, scannedAt, position: after(this.#position, count, scanned[count - 1]) };
   }
 
   get #isHeartbeatDue(): boolean {
@@ -172,11 +179,11 @@ export class Listing {
     return heartbeatMs > 0 && this.#deps.clock.monotonicMs() - this.#sentAt >= heartbeatMs;
   }
 
-  #pageOf(rows: readonly PlacedRow[], position: ListPosition, exhausted: boolean): ListPage {
+  #pageOf({ rows, scannedAt, position }: WantedRows, before: ListPosition, exhausted: boolean): ListPage {
     return {
-      rows: rows.map(({ row }) => this.#asSent(row)),
+      rows: this.#isWhole ? rows : rows.map((row) => this.#asSent(row)),
       cursor: this.#cursorAt(position),
-      cursorAfter: (index) => this.#cursorAt(rows[index]?.position ?? position),
+      cursorAfter: (index) => this.#cursorAt(after(before, scannedAt?.[index] ?? index + 1, rows[index])),
       progress: exhausted ? 1 : Math.min(1, position.scanned / Math.max(1, this.#total)),
     };
   }
@@ -185,10 +192,21 @@ export class Listing {
     return cursorOf(position, this.#plan, this.#deps);
   }
 
+  /** Whether items are sent as they are stored. */
+  get #isWhole(): boolean {
+    return this.#plan.fields === undefined && !this.#plan.keysOnly;
+  }
+
   #asSent(row: Row): Row {
     const { fields, keysOnly } = this.#plan;
     return keysOnly ? { ...row, data: NO_BYTES } : selected(row, fields);
   }
+}
+
+/** Where a listing is that has scanned so many more rows, the last of them `last`. */
+function after(position: ListPosition, scanned: number, last: Row | undefined): ListPosition {
+  if (last === undefined) return position;
+  return { ...position, scanned: position.scanned + scanned, key: last.key };
 }
 
 /** The row with the fields of its data that are asked for, if that is JSON. */

@@ -7,7 +7,7 @@ import { KeyedLock } from "../records/keyed-lock.js";
 import { PageTokens } from "../records/page-tokens.js";
 import { type Logger, silentLogger } from "../rpc/logger.js";
 
-import type { DataDeps, DataLimits } from "./data-deps.js";
+import type { DataDeps, DataLimits, OtherRows } from "./data-deps.js";
 import { resolveDataLimits } from "./data-limits.js";
 import { makeStandingDatasets } from "./dataset-record.js";
 import { NewItemIds } from "./new-item-ids.js";
@@ -24,6 +24,8 @@ export interface DataOptions {
   readonly clock?: Clock;
   /** Default: items of 1 MiB, snapshots of an hour. */
   readonly limits?: Partial<DataLimits>;
+  /** Who else keeps rows in `items`: the vacuum of this domain clears up after them, too. Default: nobody. */
+  readonly keptElsewhere?: OtherRows;
   /** Default: none. */
   readonly log?: Logger;
 }
@@ -50,6 +52,7 @@ export async function openData(options: DataOptions): Promise<Data> {
     limits,
     logger,
     attempts: new KeyedLock(),
+    keptElsewhere: options.keptElsewhere,
   };
   const sweeper = new Sweeper(deps);
   sweeper.start();

@@ -25,7 +25,7 @@ export interface DroppedRecord {
   readonly droppedAt: number;
 }
 
-type SweeperDeps = Pick<DataDeps, "items" | "records" | "clock" | "limits" | "logger">;
+type SweeperDeps = Pick<DataDeps, "items" | "records" | "clock" | "limits" | "logger" | "keptElsewhere">;
 
 /** Removes what has had its time, for as long as the server runs. */
 export class Sweeper implements AsyncDisposable {
@@ -102,10 +102,13 @@ async function remove(rows: readonly Row[], collection: string, items: ItemStore
 }
 
 /** Versions go when no listing can ask for them any more, nor a retry whose first attempt was cut off. */
-async function vacuum({ items, clock, limits }: SweeperDeps, stopped: () => boolean): Promise<void> {
+async function vacuum({ items, clock, limits, keptElsewhere }: SweeperDeps, stopped: () => boolean): Promise<void> {
   const marks = await items.scan({ collection: PENDING, ...LIMITS });
   const beforeMs = Math.min(clock.now() - limits.snapshotTtlMs, ...marks.rows.map(({ updatedAtMs }) => updatedAtMs));
-  const tombstonesBeforeMs = (collection: string): number =>
-    collection.startsWith(COLLECTION_PREFIX) ? beforeMs : -Infinity;
+  const nowMs = clock.now();
+  const tombstonesBeforeMs = (collection: string): number => {
+    if (collection.startsWith(COLLECTION_PREFIX)) return beforeMs;
+    return keptElsewhere?.tombstonesBeforeMs(collection, nowMs) ?? -Infinity;
+  };
   while (!stopped() && (await items.vacuum(beforeMs, tombstonesBeforeMs)) > 0);
 }

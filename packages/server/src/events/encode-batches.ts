@@ -8,7 +8,7 @@ import type { EventView } from "./watch-plan.js";
 import { written } from "./written.js";
 
 /** Events of a message, unless one publication is larger, in bytes. */
-export const BATCH_BYTES: number = 256 * 1024;
+export const BATCH_BYTES: number = 128 * 1024;
 
 /** A publication is larger than this only with the payloads of earlier events: then it is split all the same. */
 const MAX_BATCH_BYTES = DEFAULT_LIMITS.maxMessageBytes - 16 * 1024;

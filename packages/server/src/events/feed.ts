@@ -43,6 +43,8 @@ export interface RunLimits {
   readonly maxEvents: number;
   /** As events are sent, about. */
   readonly maxBytes: number;
+  /** From storage, another run of this size is read while this one is sent. Default false. */
+  readonly readsAhead?: boolean;
 }
 
 /** A part of the log that a reader left out. */

@@ -17,7 +17,15 @@ import { streamNameOf } from "./stream-name.js";
 export async function publish(
   request: PublishRequest,
   _context: CallContext,
-  { log, positions, clock, limits }: EventsDeps,
+  deps: EventsDeps,
+): Promise<PublishResponse> {
+  return appendEvents(request, deps);
+}
+
+/** {@link publish}, outside of a call. */
+export async function appendEvents(
+  request: PublishRequest,
+  { log, positions, clock, limits }: Pick<EventsDeps, "log" | "positions" | "clock" | "limits">,
 ): Promise<PublishResponse> {
   const append = appendOf(request, { maxEventBytes: limits.maxEventBytes, nowMs: clock.now() });
   const { events, revision } = await stored(log.append(append));

@@ -7,7 +7,7 @@ import { ReadAhead } from "./read-ahead.js";
 import { SelectionReader } from "./selection-reader.js";
 
 const EVERYTHING = { types: [], streams: [] };
-const PAIRS = { maxEvents: 2, maxBytes: 1_000_000 };
+const PAIRS = { maxEvents: 2, maxBytes: 1_000_000, readsAhead: true };
 
 async function openReadAhead(events: number, read?: (options: ReadOptions) => ReturnType<EventLog["read"]>) {
   const fixture = await openFeedFixture();
@@ -40,6 +40,12 @@ describe("reading ahead", () => {
     expect(sequences).toEqual([[1, 2], [3, 4], [5]]);
     expect(asked).toEqual([0, 2, 4]);
     expect(third.exhausted).toBe(true);
+  });
+
+  it("reads nothing ahead for who does not want that", async () => {
+    await using fixture = await openReadAhead(5);
+    await fixture.ahead.read(0, { ...PAIRS, readsAhead: false });
+    expect(fixture.asked).toEqual([0]);
   });
 
   it.each([

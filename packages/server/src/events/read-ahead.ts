@@ -7,8 +7,8 @@ interface PendingRun extends RunLimits {
 }
 
 /**
- * Reads a selection from storage, forwards. While one run is being sent, the next one is read: it holds that one at
- * most, within the limits of the one before.
+ * Reads a selection from storage, forwards. While one run is being sent, the next one is read, if that is wanted: it
+ * holds that one at most, within the limits of the one before.
  */
 export class ReadAhead {
   readonly #reader: SelectionReader;
@@ -28,7 +28,7 @@ export class ReadAhead {
    */
   async read(after: number, limits: RunLimits): Promise<StoredRun> {
     const run = await (this.#taken(after, limits) ?? this.#start(after, limits));
-    if (run.events.length > 0 && !run.exhausted) this.#begin(run.scannedTo, limits);
+    if (limits.readsAhead === true && run.events.length > 0 && !run.exhausted) this.#begin(run.scannedTo, limits);
     return run;
   }
 

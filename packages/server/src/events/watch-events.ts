@@ -6,7 +6,7 @@ import { encodeEvents, piecesOf } from "./encode-events.js";
 import type { EventsDeps } from "./events-deps.js";
 import { openWatch, type WatchPace } from "./watch.js";
 
-const PACE: WatchPace = { maxEvents: 512, maxBytes: 64 * 1024, delayMs: 0 };
+const PACE: WatchPace = { maxEvents: 512, maxBytes: 64 * 1024, delayMs: 0, readsAhead: true };
 
 /**
  * Streams the events that a request selects, in the order of the log, each exactly once, and does not end by

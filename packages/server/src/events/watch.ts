@@ -181,8 +181,8 @@ export class Watch implements Disposable {
   }
 
   get #limits(): RunLimits {
-    const { maxEvents, maxBytes } = this.#pace;
-    return { maxEvents: Math.min(maxEvents, this.#left), maxBytes };
+    const { maxEvents, maxBytes, readsAhead = false } = this.#pace;
+    return { maxEvents: Math.min(maxEvents, this.#left), maxBytes, readsAhead };
   }
 
   #takeHeld(run: FeedRun): FeedRun {

@@ -26,6 +26,7 @@ describe("GetServerInfo", () => {
         uploadTtl: { seconds: 90, nanos: 500_000_000 },
         maxEventBytes: 5_000,
         maxFilterChars: DEFAULT_LIMITS.maxFilterChars,
+        maxBatchItems: DEFAULT_LIMITS.maxBatchItems,
       },
       caller: "",
     });

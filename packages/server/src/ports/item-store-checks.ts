@@ -15,13 +15,16 @@ export function checkMutations(mutations: readonly RowMutation[]): void {
   }
 }
 
-function problemOf({ put, deleteKey, ifVersion = 0 }: RowMutation): string | undefined {
+function problemOf({ put, deleteKey, deleteHead, ifVersion, ifNewest }: RowMutation): string | undefined {
   const key = put?.key ?? deleteKey;
   if (key === undefined || (put !== undefined && deleteKey !== undefined)) return "it is not one put or delete";
   const keyBytes = key.length > MAX_KEY_BYTES ? key.length : Buffer.byteLength(key);
   if (keyBytes < 1 || keyBytes > MAX_KEY_BYTES || !key.isWellFormed()) return "its key is not 1 to 1024 bytes of UTF-8";
   if (put?.id !== undefined && !isRowId(put.id)) return `${put.id} is no id`;
-  if (!Number.isSafeInteger(ifVersion) || ifVersion < 0) return `${String(ifVersion)} is no version`;
+  if (put !== undefined && deleteHead !== undefined) return "it is a put with the head of a tombstone";
+  if (ifVersion !== undefined && ifNewest !== undefined) return "it insists on two versions";
+  const version = ifVersion ?? ifNewest ?? 0;
+  if (!Number.isSafeInteger(version) || version < 0) return `${String(version)} is no version`;
   return undefined;
 }
 

@@ -101,6 +101,26 @@ export function describeItemStore(name: string, makePlace: () => Promise<ItemSto
       expect(await store.size("c")).toMatchObject({ rows: 1, dataBytes: 3, version: 3 });
     });
 
+    it("keeps the head of a tombstone", async () => {
+      await store.commit([put("a", "one")], EACH);
+      await store.commit([remove("a", { deleteHead: bytes("why") })], EACH);
+      const { rows } = await store.changes({ collection: "c", afterVersion: 0, ...ALL });
+      expect(rows).toMatchObject([{ key: "a", deleted: true, head: bytes("why"), data: bytes("") }]);
+      expect((await store.getAll("c", ["a"]))[0]?.head).toEqual(new Uint8Array(bytes("why")));
+    });
+
+    it("changes a row only if its newest change, be it a tombstone, is the expected one", async () => {
+      const refused = async (version: number): Promise<unknown> =>
+        (await store.commit([put("a", "x", { ifNewest: version })], EACH)).outcomes[0];
+      expect(await refused(1)).toEqual({ type: "version-mismatch", actualVersion: 0 });
+      await store.commit([put("a", "one", { ifNewest: 0 }), remove("a", { ifNewest: 1 })], ALL_OR_NONE);
+      expect(await refused(0)).toEqual({ type: "version-mismatch", actualVersion: 2 });
+      expect(await refused(1)).toEqual({ type: "version-mismatch", actualVersion: 2 });
+      expect(await current()).toEqual([]);
+      await store.commit([put("a", "two", { ifNewest: 2 })], EACH);
+      expect(await current()).toEqual(["a=two"]);
+    });
+
     it("takes ids that writers choose, however large, and gives none twice", async () => {
       const max = "9223372036854775807";
       await store.commit([put("a", "x", {}, max), put("b", "x", {}, "2")], EACH);

@@ -34,8 +34,12 @@ export interface RowMutation {
   readonly put?: RowDraft;
   /** … or delete, by key. Deleting what does not exist changes nothing and succeeds. */
   readonly deleteKey?: string;
+  /** The head of the tombstone that a delete leaves. Default: empty. */
+  readonly deleteHead?: Uint8Array;
   /** The version that the row must have; 0: it must not exist. Left out: any. */
   readonly ifVersion?: number;
+  /** The version that the row's newest change must have, tombstones included; 0: there must be none. In place of `ifVersion`. */
+  readonly ifNewest?: number;
   /** A put of exactly what the row holds (head and data) changes nothing. Default false. */
   readonly skipEqual?: boolean;
 }

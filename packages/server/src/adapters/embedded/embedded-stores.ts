@@ -1,8 +1,11 @@
 import { join } from "node:path";
 
+import { DEFAULT_LIMITS } from "@millrace/shared-types";
+
 import type { BlobStore } from "../../ports/blob-store.js";
 import type { EventLog } from "../../ports/event-log.js";
 import type { ItemStore } from "../../ports/item-store.js";
+import type { MetricStore } from "../../ports/metric-store.js";
 import type { RecordStore } from "../../ports/record-store.js";
 
 import type { DataIdentity } from "./data-dir.js";
@@ -11,6 +14,8 @@ import type { FsBlobStoreOptions } from "./fs-blob-store.js";
 import { FsBlobStore } from "./fs-blob-store.js";
 import { SqliteEventLog } from "./sqlite-event-log.js";
 import { SqliteItemStore } from "./sqlite-item-store.js";
+import { SqliteMetricStore } from "./sqlite-metric-store.js";
+import { SqliteQueryEngine, type SqliteQueryEngineOptions } from "./sqlite-query-engine.js";
 import { SqliteRecordStore } from "./sqlite-record-store.js";
 
 /** Everything that a server on one machine keeps, in one folder. */
@@ -19,7 +24,15 @@ export interface EmbeddedStores extends AsyncDisposable {
   readonly records: RecordStore;
   readonly log: EventLog;
   readonly items: ItemStore;
+  readonly metrics: MetricStore;
+  /** What it makes must be closed before the stores. */
+  readonly openQueryEngine: (options?: SqliteQueryEngineOptions) => SqliteQueryEngine;
   readonly identity: DataIdentity;
+}
+
+export interface EmbeddedStoresOptions extends FsBlobStoreOptions {
+  /** Default: 100,000. */
+  readonly maxMetricSeries?: number;
 }
 
 /**
@@ -27,16 +40,26 @@ export interface EmbeddedStores extends AsyncDisposable {
  *
  * @throws DataDirInUseError if another server holds the folder
  */
-export async function openEmbeddedStores(path: string, options: FsBlobStoreOptions = {}): Promise<EmbeddedStores> {
+export async function openEmbeddedStores(
+  path: string,
+  { maxMetricSeries = DEFAULT_LIMITS.maxMetricSeries, ...options }: EmbeddedStoresOptions = {},
+): Promise<EmbeddedStores> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await DataDir.open(path));
   const openingRecords = openBeside(stack, SqliteRecordStore.open(join(path, "records.db")));
   const openingLog = openBeside(stack, SqliteEventLog.open(join(path, "events.db")));
   const openingItems = openBeside(stack, SqliteItemStore.open(join(path, "items.db")));
+  const openingMetrics = openBeside(
+    stack,
+    SqliteMetricStore.open(join(path, "metrics.db"), { maxSeries: maxMetricSeries }),
+  );
   const blobs = stack.use(await FsBlobStore.open(path, options)); // while the threads start
-  const [records, log, items] = await Promise.all([openingRecords, openingLog, openingItems]);
+  const opening = [openingRecords, openingLog, openingItems, openingMetrics] as const;
+  const [records, log, items, metrics] = await Promise.all(opening);
   const opened = stack.move();
-  return { blobs, records, log, items, identity: folder.identity, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  const openQueryEngine: EmbeddedStores["openQueryEngine"] = (use) => new SqliteQueryEngine(path, use);
+  const stores = { blobs, records, log, items, metrics, openQueryEngine };
+  return { ...stores, identity: folder.identity, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 /** Has what is being opened closed with the rest. Who awaits it is told of a failure. */

@@ -87,9 +87,13 @@ export function prepareRow(database: DatabaseSync): (sequence: number) => EventR
  * @throws {DamagedEvent} if its checksum is another; then nothing is added
  */
 export function addRow(records: RecordWriter, row: EventRow, names: NamesByNumber): EventRecord {
+  return addNamedRow(records, row, names.streams(row[7]), names.types(row[9]));
+}
+
+/** {@link addRow}, where the names are known: the row need not have their numbers. */
+export function addNamedRow(records: RecordWriter, row: EventRow, stream: string, type: string): EventRecord {
   const [sequence, revision, appendStart, appendEnd, storedAtMs, tombstone, checksum] = row;
-  const [, , , , , , , streamId, id, typeId, key, head, payload] = row;
-  const [stream, type] = [names.streams(streamId), names.types(typeId)];
+  const [, , , , , , , , id, , key, head, payload] = row;
   const before = records.length;
   const record = records.add(
     { stream, id, type, key: key ?? "", tombstone: tombstone !== 0, head, payload },

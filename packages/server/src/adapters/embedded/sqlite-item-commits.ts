@@ -14,19 +14,19 @@ const NO_BYTES = new Uint8Array(0);
 const COMMIT_BYTES = 12;
 /** Expected version, flags, index of the collection; then the record. */
 const MUTATION_BYTES = 16;
-const [PUT, SKIP_EQUAL, CHOSEN_ID] = [1, 2, 4];
+const [PUT, SKIP_EQUAL, CHOSEN_ID, NEWEST] = [1, 2, 4, 8];
 
 /** Most bytes that UTF-8 needs for a UTF-16 unit. */
 const MAX_UNIT_BYTES = 3;
 
 /** What a commit takes when it is packed, at most, in bytes. */
 export function packedBytes({ mutations }: ItemCommit): number {
-  const bytesOf = ({ collection, put, deleteKey = "" }: RowMutation): number =>
+  const bytesOf = ({ collection, put, deleteKey = "", deleteHead = NO_BYTES }: RowMutation): number =>
     MUTATION_BYTES +
     RECORD_BYTES +
     4 +
     MAX_UNIT_BYTES * (collection.length + (put?.key ?? deleteKey).length) +
-    (put === undefined ? 0 : put.head.length + put.data.length);
+    (put === undefined ? deleteHead.length : put.head.length + put.data.length);
   return mutations.reduce((sum, mutation) => sum + bytesOf(mutation), COMMIT_BYTES);
 }
 
@@ -53,13 +53,16 @@ function packCommit(buffer: Buffer, start: number, { mutations, atomic }: ItemCo
 }
 
 function packMutation(buffer: Buffer, start: number, mutation: RowMutation, collectionIndex: number): number {
-  const { put, deleteKey = "", ifVersion = -1, skipEqual } = mutation;
+  const { put, deleteKey = "", deleteHead = NO_BYTES, ifVersion, ifNewest, skipEqual } = mutation;
   const flags =
-    (put === undefined ? 0 : PUT) | (skipEqual === true ? SKIP_EQUAL : 0) | (put?.id === undefined ? 0 : CHOSEN_ID);
-  buffer.writeDoubleLE(ifVersion, start);
+    (put === undefined ? 0 : PUT) |
+    (skipEqual === true ? SKIP_EQUAL : 0) |
+    (put?.id === undefined ? 0 : CHOSEN_ID) |
+    (ifNewest === undefined ? 0 : NEWEST);
+  buffer.writeDoubleLE(ifVersion ?? ifNewest ?? -1, start);
   buffer.writeUInt32LE(flags, start + 8);
   const recordAt = buffer.writeUInt32LE(collectionIndex, start + 12);
-  const content = put ?? { key: deleteKey, head: NO_BYTES, data: NO_BYTES };
+  const content = put ?? { key: deleteKey, head: deleteHead, data: NO_BYTES };
   const end = writeRecord(buffer, recordAt, { ...content, deleted: put === undefined });
   new RowRecord(buffer, recordAt).setId(BigInt(put?.id ?? 0));
   return end;
@@ -73,6 +76,8 @@ export interface PackedMutation {
   readonly skipEqual: boolean;
   readonly hasId: boolean;
   readonly ifVersion: number | undefined;
+  /** Tombstones count as rows for `ifVersion`. */
+  readonly ofNewest: boolean;
   readonly record: RowRecord;
 }
 
@@ -113,6 +118,7 @@ function unpackMutation(buffer: Buffer, start: number): PackedMutation {
     skipEqual: (flags & SKIP_EQUAL) !== 0,
     hasId: (flags & CHOSEN_ID) !== 0,
     ifVersion: ifVersion < 0 ? undefined : ifVersion,
+    ofNewest: (flags & NEWEST) !== 0,
     record: new RowRecord(buffer, start + MUTATION_BYTES),
   };
 }

@@ -88,10 +88,10 @@ export class ItemCommitter {
 
   #mutate(entry: CollectionEntry | undefined, mutation: PackedMutation, nowMs: number): PackedOutcome {
     if (entry === undefined) throw new Error("a mutation has no collection");
-    const { record, ifVersion } = mutation;
+    const { record, ifVersion, ofNewest } = mutation;
     const found = this.#find(entry, record.key);
     const before = found?.deleted === true ? undefined : found;
-    const actual = before?.version ?? 0;
+    const actual = (ofNewest ? found : before)?.version ?? 0;
     if (ifVersion !== undefined && ifVersion !== actual) return { type: "version-mismatch", version: actual, id: 0n };
     if (!mutation.isPut && before === undefined) return { type: "unchanged", version: 0, id: 0n };
     const id = this.#idFor(entry, mutation, before);

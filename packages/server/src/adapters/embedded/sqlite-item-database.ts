@@ -84,7 +84,7 @@ export function openForWriting(path: string, maxPages: number | undefined): Data
   database.exec(
     `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
   );
-  database.exec(`PRAGMA cache_size = -32768; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
+  database.exec(`PRAGMA cache_size = -16384; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
   database.exec("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
   if (maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${maxPages}`);
   const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
@@ -100,6 +100,6 @@ export function openForWriting(path: string, maxPages: number | undefined): Data
 /** Opens the database at `path`, which someone holds open for writing, for reading beside that. */
 export function openForReading(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: READER_PATIENCE_MS, readOnly: true, allowExtension: false });
-  database.exec("PRAGMA cache_size = -16384; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
+  database.exec("PRAGMA cache_size = -8192; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
   return database;
 }

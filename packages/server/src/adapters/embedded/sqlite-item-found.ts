@@ -13,8 +13,11 @@ export type FoundRow = readonly [
 
 /** The columns of a row to which a row of `current` or `replaced` points. */
 export function columns(pointer: "c" | "r", data: "v.data" | "NULL" = "v.data"): string {
-  const hasKey = `substr(v.record, ${RECORD_BYTES + 1}, length(${pointer}.key)) = ${pointer}.key`;
-  return `${pointer}.version, ${hasKey}, v.record, ${data}`;
+  return `${pointer}.version, ${hasKey(pointer)}, v.record, ${data}`;
+}
+
+function hasKey(pointer: "c" | "r"): string {
+  return `substr(v.record, ${RECORD_BYTES + 1}, length(${pointer}.key)) = ${pointer}.key`;
 }
 
 /** Versions that are lost are NULL, so that they show. */
@@ -22,24 +25,50 @@ export function joined(pointer: "c" | "r"): string {
   return `LEFT JOIN versions AS v ON v.version = ${pointer}.version`;
 }
 
+/** What a scan is about. */
+export interface ScanKind {
+  readonly isPast: boolean;
+  readonly descending: boolean;
+  readonly keysOnly: boolean;
+}
+
 /**
  * A statement that finds rows in order of key. It takes the collection, the keys from which on and before which, how
  * many rows at most, and, if it is about the past, the snapshot.
  */
-export function scanSql(options: {
-  readonly isPast: boolean;
-  readonly descending: boolean;
-  readonly keysOnly: boolean;
-}): string {
-  const data = options.keysOnly ? "NULL" : "v.data";
+export function scanSql(kind: ScanKind): string {
+  return scanOf(kind, (pointer) => columns(pointer, kind.keysOnly ? "NULL" : "v.data"));
+}
+
+/** The answer of a statement that {@link packedScanSql} makes. */
+export type PackedRows = readonly [rows: number, versions: string, records: Uint8Array | null];
+
+/**
+ * As {@link scanSql}, with one answer for all rows: how many there are, their versions, and the records of those that are no larger
+ * than the sixth parameter says and have the key by which they were found. One blob costs about as much as one
+ * row of the other statement. The fifth parameter is the snapshot, whether it is about the past or not.
+ *
+ * SQLite puts texts together, but keeps their bytes, whatever they are: the checksums of the records say so.
+ */
+export function packedScanSql(kind: ScanKind): string {
+  const bytes = kind.keysOnly ? "v.record" : "v.record || v.data";
+  const length = kind.keysOnly ? "length(v.record)" : "length(v.record) + length(v.data)";
+  const found = scanOf(
+    kind,
+    (p) => `${p}.version AS version, CASE WHEN ${length} <= ?6 AND ${hasKey(p)} THEN ${bytes} END AS record`,
+  );
+  return `SELECT count(*), group_concat(version), CAST(group_concat(record, '') AS BLOB) FROM (${found})`;
+}
+
+function scanOf({ isPast, descending }: ScanKind, columnsOf: (pointer: "c" | "r") => string): string {
   const where = (p: "c" | "r"): string => `${p}.collection_id = ?1 AND ${p}.key >= ?2 AND ${p}.key < ?3`;
-  const end = `${options.descending ? "DESC" : "ASC"} LIMIT ?4`;
+  const end = `${descending ? "DESC" : "ASC"} LIMIT ?4`;
   const current = (key: "" | ", c.key AS key"): string =>
-    `SELECT ${columns("c", data)}${key} FROM current AS c ${joined("c")} WHERE ${where("c")} AND c.deleted = 0`;
-  if (!options.isPast) return `${current("")} ORDER BY c.key ${end}`;
+    `SELECT ${columnsOf("c")}${key} FROM current AS c ${joined("c")} WHERE ${where("c")} AND c.deleted = 0`;
+  if (!isPast) return `${current("")} ORDER BY c.key ${end}`;
   return `${current(", c.key AS key")} AND c.version <= ?5
     UNION ALL
-    SELECT ${columns("r", data)}, r.key FROM replaced AS r INDEXED BY replaced_by_key ${joined("r")}
+    SELECT ${columnsOf("r")}, r.key FROM replaced AS r INDEXED BY replaced_by_key ${joined("r")}
     WHERE ${where("r")} AND r.valid_to > ?5 AND r.version <= ?5 ORDER BY key ${end}`;
 }
 

@@ -3,9 +3,18 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 import { type ChangeScan, type CollectionSize, type RowScan, SnapshotExpired } from "../../ports/item-store.js";
 
-import { addFound, columns, type FoundRow, joined, scanSql } from "./sqlite-item-found.js";
-import { keyAfter, keyRangeOf } from "./sqlite-item-key-range.js";
+import {
+  addFound,
+  columns,
+  type FoundRow,
+  joined,
+  packedScanSql,
+  type PackedRows,
+  scanSql,
+} from "./sqlite-item-found.js";
+import { keyAfter, type KeyRange, keyRangeOf } from "./sqlite-item-key-range.js";
 import type { ItemReadRequest, ItemReadResults } from "./sqlite-item-protocol.js";
+import type { RowRecord } from "./sqlite-item-record.js";
 import { RecordCollector } from "./sqlite-item-record-collector.js";
 import { RowRun } from "./sqlite-item-run.js";
 
@@ -60,13 +69,20 @@ export class ItemReader {
     this.#checkSnapshot(snapshot);
     const collection = this.#collection(scan.collection);
     const isPast = snapshot !== undefined && collection !== undefined && collection.version > snapshot;
-    const sql = scanSql({ isPast, descending, keysOnly });
-    let { low, high } = keyRangeOf(scan);
+    const kind = { isPast, descending, keysOnly };
+    const [sql, packedSql] = [scanSql(kind), packedScanSql(kind)];
+    const range = keyRangeOf(scan);
+    const { collectionId = 0, rows: total = 0, dataBytes = 0 } = collection ?? {};
+    const values = (rows: number, last: RowRecord | undefined): readonly (number | Uint8Array)[] => {
+      const { low, high } = last === undefined ? range : rest(range, last, descending);
+      return [collectionId, low, high, rows, ...(isPast ? [snapshot] : [])];
+    };
     const run = new RowRun(scan);
-    const exhausted = run.fill((rows, last) => {
-      if (last !== undefined && descending) high = last.key;
-      else if (last !== undefined) low = keyAfter(last.key);
-      return this.#all(sql, [collection?.collectionId ?? 0, low, high, rows, ...(isPast ? [snapshot] : [])]);
+    const exhausted = run.fillPacked({
+      fetch: (rows, last) => this.#all(sql, values(rows, last)),
+      fetchPacked: (rows, maxRowBytes, last) => this.#packed(packedSql, values(rows, last), maxRowBytes),
+      hasData: !keysOnly,
+      rowBytes: Math.max(1, keysOnly ? 0 : dataBytes / Math.max(1, total)),
     });
     return { records: run.finish(), exhausted };
   }
@@ -151,9 +167,21 @@ export class ItemReader {
     return statement.all(...values) as unknown as FoundRow[];
   }
 
+  #packed(sql: string, values: readonly (number | Uint8Array)[], maxRowBytes: number): PackedRows {
+    const statement = this.#prepare(sql);
+    statement.setReturnArrays(true);
+    const [collectionId = 0, low = 0, high = 0, rows = 0, snapshot = 0] = values;
+    return statement.get(collectionId, low, high, rows, snapshot, maxRowBytes) as unknown as PackedRows;
+  }
+
   #prepare(sql: string): StatementSync {
     const prepared = this.#prepared.get(sql) ?? this.#database.prepare(sql);
     this.#prepared.set(sql, prepared);
     return prepared;
   }
+}
+
+/** The keys of a range that come after the last one. */
+function rest({ low, high }: KeyRange, { key }: RowRecord, descending: boolean): KeyRange {
+  return descending ? { low, high: key } : { low: keyAfter(key), high };
 }

@@ -14,6 +14,7 @@ export class DamagedRow extends Error {
 export class RecordCollector {
   #buffer: Buffer;
   #length = 0;
+  #offeredEnd = 0;
 
   /** @param bytes what it will hold, about */
   constructor(bytes: number) {
@@ -32,6 +33,30 @@ export class RecordCollector {
     this.#buffer.set(record, this.#length);
     if (data !== null) this.#buffer.set(data, this.#length + record.length);
     const added = this.#check(version, record.length, data);
+    this.#length = added.end;
+    return added;
+  }
+
+  /** Takes records that follow each other, to be added by {@link addNext}. What was offered before and not added is gone. */
+  offer(records: Uint8Array): void {
+    this.#reserve(records.length);
+    this.#buffer.set(records, this.#length);
+    this.#offeredEnd = this.#length + records.length;
+  }
+
+  /**
+   * Adds the next of the records that were offered and returns a view of it, as {@link add} does; `undefined` if that
+   * is not what was stored as `version`, or there is none: then nothing is added.
+   *
+   * @param hasData whether its data follow it
+   */
+  addNext(version: number, hasData: boolean): RowRecord | undefined {
+    const left = this.#offeredEnd - this.#length;
+    if (left < RECORD_BYTES) return undefined;
+    const next = new RowRecord(this.#buffer, this.#length);
+    if (next.withoutDataBytes > left || next.version !== version || !next.isWhole) return undefined;
+    if (hasData && (next.end > this.#offeredEnd || !next.isDataWhole)) return undefined;
+    const added = hasData ? next : next.cutData();
     this.#length = added.end;
     return added;
   }

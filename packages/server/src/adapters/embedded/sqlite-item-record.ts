@@ -20,6 +20,10 @@ const DATA_LENGTH_AT = LENGTHS_AT + 8;
 /** Where the key begins. */
 const KEY_AT = 48;
 
+const TWO_POW_32 = 2 ** 32;
+/** High half of the first number that a float64 does not hold exactly. */
+const MAX_SAFE_HIGH = 2 ** 21;
+
 /** What a record takes beside key, head and data, in bytes. */
 export const RECORD_BYTES: number = KEY_AT;
 
@@ -75,6 +79,13 @@ export class RowRecord {
 
   get id(): bigint {
     return this.#buffer.readBigInt64LE(this.#start + ID_AT);
+  }
+
+  /** Without a bigint where a number can hold it: several times as fast. */
+  get #idText(): string {
+    const high = this.#buffer.readUInt32LE(this.#start + ID_AT + 4);
+    if (high >= MAX_SAFE_HIGH) return String(this.id);
+    return String(high * TWO_POW_32 + this.#buffer.readUInt32LE(this.#start + ID_AT));
   }
 
   get deleted(): boolean {
@@ -140,7 +151,7 @@ export class RowRecord {
   row(): Row {
     return {
       key: this.#buffer.toString("utf8", this.#start + KEY_AT, this.#headAt),
-      id: String(this.id),
+      id: this.#idText,
       head: this.#bytes(this.#headAt, this.#dataAt),
       data: this.data,
       version: this.version,

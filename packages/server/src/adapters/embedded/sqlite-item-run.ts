@@ -1,5 +1,5 @@
 /** What a read of a SqliteItemStore has found. Imports only node: modules and what does so too. */
-import { addFound, type FoundRow } from "./sqlite-item-found.js";
+import { addFound, type FoundRow, type PackedRows } from "./sqlite-item-found.js";
 import { type RowRecord } from "./sqlite-item-record.js";
 import { DamagedRow, RecordCollector } from "./sqlite-item-record-collector.js";
 
@@ -7,8 +7,29 @@ import { DamagedRow, RecordCollector } from "./sqlite-item-record-collector.js";
 const MAX_ROWS = 5_000;
 const MAX_BYTES = 8 * 1024 * 1024;
 
-/** Rows that are fetched at a time: bounds what is fetched in vain when they turn out to be large. */
+/** Rows that are fetched one by one: bounds what is fetched in vain when they turn out to be large. */
 const CHUNK_ROWS = 64;
+
+/** Rows that are fetched as one. */
+const MAX_PACKED_ROWS = 1000;
+
+/** What is fetched as one is at most so many times what may be taken: rows that are much larger than the others are left out. */
+const PACKED_SLACK = 4;
+
+/** Rows up to this size may always be fetched with others, in bytes. */
+const SMALL_ROW_BYTES = 4 * 1024;
+
+/** How rows of a scan are fetched. Not more than are asked for; fewer: there are no more. */
+export interface RowSource {
+  /** Rows after the last one that was taken, if any. */
+  readonly fetch: (rows: number, last: RowRecord | undefined) => readonly FoundRow[];
+  /** The same as one; rows that are larger than `maxRowBytes` are left out. */
+  readonly fetchPacked: (rows: number, maxRowBytes: number, last: RowRecord | undefined) => PackedRows;
+  /** Whether rows have their data. */
+  readonly hasData: boolean;
+  /** Size of a row, in bytes, as a first guess. */
+  readonly rowBytes: number;
+}
 
 /** Collects rows while they are within the limits, or the first one alone. */
 export class RowRun {
@@ -39,6 +60,56 @@ export class RowRun {
     }
   }
 
+  /**
+   * As {@link fill}, many rows at a time. Where one of them is large or damaged, rows are fetched one by one for a while.
+   *
+   * @throws {DamagedRow} as `fill` does
+   */
+  fillPacked({ fetch, fetchPacked, hasData, rowBytes }: RowSource): boolean {
+    for (let guess = rowBytes; ; guess = Math.max(1, this.#bytes / this.#rows)) {
+      const [mayTake, bytesLeft] = [this.#maxRows - this.#rows + 1, this.#maxBytes - this.#bytes];
+      const wanted = Math.min(mayTake, MAX_PACKED_ROWS, Math.floor(bytesLeft / guess) + 2);
+      const maxRowBytes = Math.max(SMALL_ROW_BYTES, (PACKED_SLACK * bytesLeft) / wanted);
+      const [count, versions, records] = fetchPacked(wanted, maxRowBytes, this.last);
+      const taken = records === null ? 0 : this.#takePacked(versions, records, hasData);
+      if (taken === undefined) return false;
+      if (taken === count && count < wanted) return true;
+      if (taken === count) continue;
+      const few = Math.min(CHUNK_ROWS, mayTake - taken);
+      const found = fetch(few, this.last);
+      for (const row of found) if (!this.#take(row)) return false;
+      if (found.length < few) return true;
+    }
+  }
+
+  /** How many of the records were taken, up to one that is left out or damaged; `undefined` if no more may be taken. */
+  #takePacked(versions: string, records: Uint8Array, hasData: boolean): number | undefined {
+    this.#records.offer(records);
+    let taken = 0;
+    for (const version of JSON.parse(`[${versions}]`) as number[]) {
+      if (this.#rows >= this.#maxRows) return undefined;
+      const before = this.#records.length;
+      const record = this.#records.addNext(version, hasData);
+      if (record === undefined) break;
+      if (!this.#keep(record, before)) return undefined;
+      taken += 1;
+    }
+    return taken;
+  }
+
+  /** Whether a record that was added may stay. */
+  #keep(record: RowRecord, at: number): boolean {
+    const bytes = this.#bytes + record.contentBytes;
+    if (this.#rows > 0 && bytes > this.#maxBytes) {
+      this.#records.cut(at);
+      return false;
+    }
+    this.#bytes = bytes;
+    this.#lastAt = at;
+    this.#rows += 1;
+    return true;
+  }
+
   /** The row that was taken last, if there is one. */
   get last(): RowRecord | undefined {
     return this.#lastAt === -1 ? undefined : this.#records.at(this.#lastAt);
@@ -53,17 +124,10 @@ export class RowRun {
     if (this.#rows >= this.#maxRows) return false;
     const before = this.#records.length;
     try {
-      const record = addFound(this.#records, row);
-      this.#bytes += record.contentBytes;
-      const fits = this.#rows === 0 || this.#bytes <= this.#maxBytes;
-      if (fits) this.#lastAt = before;
-      else this.#records.cut(before);
-      if (!fits) return false;
+      return this.#keep(addFound(this.#records, row), before);
     } catch (error) {
       if (this.#rows === 0 || !(error instanceof DamagedRow)) throw error;
       return false;
     }
-    this.#rows += 1;
-    return true;
   }
 }

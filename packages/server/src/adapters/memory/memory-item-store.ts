@@ -184,13 +184,14 @@ class StagedRows {
     return [...this.#staged].map(([name, { nextId }]) => [name, nextId]);
   }
 
-  apply({ collection, put, deleteKey, ifVersion, skipEqual }: RowMutation): RowOutcome {
+  apply({ collection, put, deleteKey, deleteHead, ifVersion, ifNewest, skipEqual }: RowMutation): RowOutcome {
     const key = put?.key ?? deleteKey ?? "";
     const newest = this.#stagedIn(collection).byKey.get(key) ?? this.#collections.get(collection)?.newest(key);
     const before = newest?.deleted === true ? undefined : newest;
-    const actualVersion = before?.version ?? 0;
-    if (ifVersion !== undefined && ifVersion !== actualVersion) return { type: "version-mismatch", actualVersion };
-    if (put === undefined) return this.#delete(collection, before);
+    const actualVersion = (ifNewest === undefined ? before : newest)?.version ?? 0;
+    const expected = ifVersion ?? ifNewest ?? actualVersion;
+    if (expected !== actualVersion) return { type: "version-mismatch", actualVersion };
+    if (put === undefined) return this.#delete(collection, before, deleteHead);
     const id = put.id ?? before?.id ?? this.#freeId(collection);
     if (this.#isTaken(collection, id, key) || (before !== undefined && before.id !== id)) return { type: "id-taken" };
     if (skipEqual === true && before !== undefined && isEqual(before, put)) {
@@ -200,10 +201,10 @@ class StagedRows {
     return this.#write(collection, { key, id, head, data, deleted: false }, before !== undefined);
   }
 
-  #delete(collection: string, before: Row | undefined): RowOutcome {
+  #delete(collection: string, before: Row | undefined, head: Uint8Array = NO_BYTES): RowOutcome {
     if (before === undefined) return { type: "unchanged", id: "0", version: 0 };
     const { key, id } = before;
-    return this.#write(collection, { key, id, head: NO_BYTES, data: NO_BYTES, deleted: true }, true);
+    return this.#write(collection, { key, id, head, data: NO_BYTES, deleted: true }, true);
   }
 
   #write(collection: string, content: Omit<Row, "version" | "updatedAtMs">, existed: boolean): RowOutcome {

@@ -1,0 +1,60 @@
+import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
+import { checkNames, type NamesOf } from "../option-names.js";
+import type { CallOptions } from "../options.js";
+import type { BatchItem, ListResultsOptions, ProcessOptions } from "./types.js";
+
+const PROCESS: NamesOf<ProcessOptions> = {
+  signal: "any",
+  headers: "any",
+  operation: "any",
+  batchId: "any",
+  maxConcurrency: "number",
+  onFailure: "any",
+  itemTimeoutMs: "number",
+  maxAttempts: "number",
+  dryRun: "any",
+  omitOutputs: "any",
+  onResult: "any",
+  maxPendingBytes: "number",
+  maxPendingItems: "number",
+  resume: RESUME_NAMES,
+};
+
+const RESULTS: NamesOf<ListResultsOptions> = { ...CALL_NAMES, failuresOnly: "any", pageSize: "number" };
+
+const MAX_CONCURRENCY = 256;
+const MAX_ATTEMPTS = 10;
+const MAX_ITEM_TIMEOUT_MS = 600_000;
+
+const ON_FAILURE: readonly unknown[] = ["continue", "stop", "atomic", undefined];
+
+/** Refuses an item that has two inputs. Names that are not ours are left alone: items may be yours to the core. */
+export function checkItem(item: BatchItem): void {
+  if (item.json !== undefined && item.payload !== undefined) {
+    throw new TypeError("an item has payload or json, not both");
+  }
+}
+
+export function checkProcessOptions(options: ProcessOptions<never>): void {
+  checkNames(options, PROCESS);
+  assertInteger("maxConcurrency", options.maxConcurrency, MAX_CONCURRENCY);
+  assertInteger("maxAttempts", options.maxAttempts, MAX_ATTEMPTS);
+  assertInteger("itemTimeoutMs", options.itemTimeoutMs, MAX_ITEM_TIMEOUT_MS);
+  assertInteger("maxPendingBytes", options.maxPendingBytes, Number.MAX_SAFE_INTEGER);
+  assertInteger("maxPendingItems", options.maxPendingItems, Number.MAX_SAFE_INTEGER);
+  if (ON_FAILURE.includes(options.onFailure)) return;
+  throw new TypeError(`option 'onFailure' is ${JSON.stringify(options.onFailure)}, not "continue", "stop" or "atomic"`);
+}
+
+export function checkResultsOptions(options: ListResultsOptions): void {
+  checkNames(options, RESULTS);
+}
+
+export function checkCall(options: CallOptions): void {
+  checkNames(options, CALL_NAMES);
+}
+
+function assertInteger(name: string, value: number | undefined, most: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 1 && value <= most)) return;
+  throw new RangeError(`option '${name}' is ${String(value)}, not an integer from 1 to ${String(most)}`);
+}

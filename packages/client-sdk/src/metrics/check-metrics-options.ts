@@ -1,0 +1,100 @@
+import { MAX_EXPORT_METRICS } from "@millrace/shared-types";
+
+import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
+import { checkNames, type NamesOf } from "../option-names.js";
+import type {
+  ListSeriesOptions,
+  MetricSample,
+  MetricsReporterOptions,
+  QueryMetricsOptions,
+  SendMetricsOptions,
+} from "./types.js";
+
+const SAMPLE_NAMES: ReadonlySet<string> = new Set<keyof MetricSample>([
+  "name",
+  "value",
+  "labels",
+  "timestamp",
+  "kind",
+  "unit",
+  "weight",
+]);
+
+const SEND: NamesOf<SendMetricsOptions> = {
+  signal: "any",
+  headers: "any",
+  producerId: "any",
+  firstSequence: "number",
+  maxBatchSamples: "number",
+  maxBatchBytes: "number",
+  maxInFlight: "number",
+  lingerMs: "number",
+  onProgress: "any",
+  resume: RESUME_NAMES,
+};
+
+const REPORTER: NamesOf<Omit<MetricsReporterOptions, "labels">> = {
+  headers: "any",
+  flushIntervalMs: "number",
+  maxQueuedSamples: "number",
+  maxQueuedBytes: "number",
+  onFull: "any",
+  closeTimeoutMs: "number",
+  onError: "any",
+  resume: RESUME_NAMES,
+};
+
+const QUERY: NamesOf<Omit<QueryMetricsOptions, "from" | "to">> = {
+  signal: "any",
+  headers: "any",
+  idleTimeoutMs: "number",
+  stepMs: "number",
+  groupBy: "any",
+  filter: "any",
+  quantiles: "any",
+};
+
+const LIST_SERIES: NamesOf<ListSeriesOptions> = { ...CALL_NAMES, namePrefix: "any", filter: "any", pageSize: "number" };
+
+const MAX_BATCH_BYTES: number = 2 * 1024 * 1024;
+const MAX_IN_FLIGHT = 64;
+
+/** Refuses a sample with a name or a value that would be ignored, or taken for something else. */
+export function checkSample(sample: MetricSample): void {
+  for (const name in sample) {
+    if (!SAMPLE_NAMES.has(name)) throw new TypeError(`a sample has no '${name}'`);
+  }
+  if (typeof sample.value !== "number") throw new TypeError(`the value of a sample is ${typeof sample.value}`);
+}
+
+export function checkSendOptions(options: SendMetricsOptions): void {
+  checkNames(options, SEND);
+  assertInteger("firstSequence", options.firstSequence, 1, Number.MAX_SAFE_INTEGER);
+  assertInteger("maxBatchSamples", options.maxBatchSamples, 1, MAX_EXPORT_METRICS);
+  assertInteger("maxBatchBytes", options.maxBatchBytes, 1, MAX_BATCH_BYTES);
+  assertInteger("maxInFlight", options.maxInFlight, 1, MAX_IN_FLIGHT);
+  if (options.producerId === "") throw new TypeError("option 'producerId' is empty");
+}
+
+export function checkReporterOptions(options: MetricsReporterOptions): void {
+  checkNames(options, { ...REPORTER, labels: "any" });
+  assertInteger("maxQueuedSamples", options.maxQueuedSamples, 1, Number.MAX_SAFE_INTEGER);
+  const { onFull } = options;
+  if (onFull !== undefined && onFull !== "drop-oldest" && onFull !== "drop-newest") {
+    throw new TypeError(`option 'onFull' is ${JSON.stringify(onFull)}, not "drop-oldest" or "drop-newest"`);
+  }
+}
+
+export function checkQueryOptions(options: QueryMetricsOptions): void {
+  checkNames(options, { ...QUERY, from: "any", to: "any" });
+  assertInteger("stepMs", options.stepMs, 1, Number.MAX_SAFE_INTEGER);
+}
+
+export function checkListSeriesOptions(options: ListSeriesOptions): void {
+  checkNames(options, LIST_SERIES);
+}
+
+function assertInteger(name: string, value: number | undefined, least: number, most: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) return;
+  throw new RangeError(`option '${name}' is ${String(value)}, not an integer from ${String(least)} to ${String(most)}`);
+}

@@ -1,0 +1,393 @@
+import {
+  ConflictPolicy,
+  type HybridClock,
+  type HybridTime,
+  type SyncChange,
+  type SyncChangeResult,
+  SyncOutcome,
+  type SyncWelcome,
+} from "@millrace/shared-types";
+
+import { packConflict } from "./conflict-record.js";
+import { type DocumentRecord, packDocument, sequenceOf, unpackDocument } from "./document-record.js";
+import { type FollowedState, packFollowed, unpackFollowed } from "./followed-collection.js";
+import { fieldPatch, packPending, type PendingChange, pendingKey } from "./pending-change.js";
+import { clockOf, newIdentity, packIdentity, type ReplicaIdentity, unpackIdentity } from "./replica-identity.js";
+import type { ReplicaStore, ReplicaWrite } from "./replica-store.js";
+import { keysIn, keyOf, mergedKeys, pendingIn, put, Table } from "./replica-tables.js";
+import { restamped } from "./restamp.js";
+import { isRefused, ownRecord, stagedOf } from "./server-result.js";
+
+const IDENTITY = "identity";
+
+/** A time that is further ahead of the server's clock than this might be refused. Half of what the server allows. */
+const MAX_AHEAD_MS = 30_000;
+
+/** What a replica is told to write. */
+export interface LocalWrite {
+  readonly collection: string;
+  readonly id: string;
+  /** `undefined` deletes. */
+  readonly put: { readonly content: Uint8Array; readonly contentType: string; readonly json: unknown } | undefined;
+}
+
+/** What a refused change wanted. */
+export interface RefusedChange {
+  readonly collection: string;
+  readonly id: string;
+}
+
+/** What a step has done to the documents. */
+export interface Changed {
+  /** Keys of documents that may look different now. */
+  readonly keys: ReadonlySet<string>;
+  /** Collections of which too many look different to name them. */
+  readonly reloaded: ReadonlySet<string>;
+  readonly refused: readonly RefusedChange[];
+}
+
+/** Documents of one checkpoint that are named one by one. */
+const MAX_NAMED = 10_000;
+
+/**
+ * The documents of a replica and what it owes the server, in its store. Every method is one step: what it reads and
+ * what it writes because of it belong together, also for who kills the process.
+ */
+export class LocalReplica {
+  readonly #store: ReplicaStore;
+  readonly #now: () => number;
+  readonly #followed = new Map<string, FollowedState>();
+  #identity: ReplicaIdentity;
+  #clock: HybridClock;
+  /** Pending changes up to this one would survive the end of the process: only these may be pushed. */
+  #durableSequence: number;
+  /** The replica that this is a sequence of. */
+  #durableOf: string;
+  /** What the server has said of pending changes since the last checkpoint, by sequence. */
+  readonly #results = new Map<number, SyncChangeResult>();
+
+  /** @param filters by collection, those that are followed */
+  constructor(store: ReplicaStore, filters: ReadonlyMap<string, string>, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+    const stored = store.get(Table.REPLICA, IDENTITY);
+    this.#identity = stored === undefined ? newIdentity() : unpackIdentity(stored);
+    this.#clock = clockOf(this.#identity, now);
+    this.#durableSequence = this.#identity.nextSequence - 1;
+    this.#durableOf = this.#identity.replicaId;
+    for (const [name, filter] of filters) {
+      const state = unpackFollowed(store.get(Table.FOLLOWED, name), filter);
+      this.#followed.set(name, state);
+      if (state.cursor === "" && state.stagedCursor === "") void this.reset(name);
+    }
+  }
+
+  get identity(): ReplicaIdentity {
+    return this.#identity;
+  }
+
+  get followed(): ReadonlyMap<string, FollowedState> {
+    return this.#followed;
+  }
+
+  /** Changes of which the server has not said what became of them. */
+  get pendingChanges(): number {
+    return this.#identity.nextSequence - 1 - this.#identity.settledSequence - this.#results.size;
+  }
+
+  /** Changes that the server has handled, and that are not in a checkpoint. */
+  get unsettledChanges(): number {
+    return this.#results.size;
+  }
+
+  /** Whether everything up to a change has been settled. */
+  isSettled(sequence: number): boolean {
+    return this.#identity.settledSequence >= sequence;
+  }
+
+  /** A document as its owner sees it. */
+  get(collection: string, id: string): DocumentRecord | undefined {
+    const record = this.#visible(keyOf(collection, id));
+    return record?.isDeleted === true ? undefined : record;
+  }
+
+  /** Documents of a collection in order of id, read page by page. */
+  *documents(collection: string, prefix: string): Generator<{ readonly id: string; readonly record: DocumentRecord }> {
+    const start = keyOf(collection, "");
+    for (const key of mergedKeys(
+      keysIn(this.#store, Table.DOCUMENTS, start + prefix),
+      keysIn(this.#store, Table.OVERLAY, start + prefix),
+    )) {
+      const id = key.slice(start.length);
+      const record = this.get(collection, id);
+      if (record !== undefined) yield { id, record };
+    }
+  }
+
+  /** Makes changes of the owner's. @returns the keys of the documents, and when that is durable */
+  write(writes: readonly LocalWrite[]): { readonly keys: ReadonlySet<string>; readonly durable: Promise<void> } {
+    const made: ReplicaWrite[] = [];
+    const overlay = new Map<string, DocumentRecord>();
+    const useful = writes.filter((write) => this.#isUseful(write, overlay));
+    for (const [index, write] of useful.entries()) {
+      const key = keyOf(write.collection, write.id);
+      const before = overlay.get(key) ?? this.#visible(key);
+      const { change, record } = this.#changeOf(write, before, index < useful.length - 1);
+      overlay.set(key, record);
+      made.push(put(Table.PENDING, pendingKey(change.sequence), packPending(change)));
+      made.push(put(Table.OVERLAY, key, packDocument(record)));
+    }
+    if (made.length > 0) made.push(this.#identityWrite());
+    return { keys: new Set(overlay.keys()), durable: this.#keep(made) };
+  }
+
+  /** Pending changes after one, in order, that may be pushed. */
+  *pushable(after: number): Generator<PendingChange> {
+    for (const change of pendingIn(this.#store, after)) {
+      if (change.sequence > this.#durableSequence) return;
+      yield change;
+    }
+  }
+
+  /**
+   * A session has begun: what the server said in an earlier one and is in no checkpoint, it will say again.
+   *
+   * @returns whether the server knows another past of this replica: it has got a new identity, and has to say hello again
+   */
+  welcomed({ clock, lastReplicaSequence, policies }: SyncWelcome): {
+    readonly isStranger: boolean;
+    readonly durable: Promise<void>;
+  } {
+    this.#results.clear();
+    for (const [name, policy] of policies) {
+      const state = this.#followed.get(name);
+      if (state !== undefined) this.#followed.set(name, { ...state, policy });
+    }
+    const { settledSequence, nextSequence } = this.#identity;
+    const isStranger = lastReplicaSequence < settledSequence || lastReplicaSequence >= nextSequence;
+    if (isStranger) this.#renumber();
+    const writes = [...this.#followed].map(([name, state]) => put(Table.FOLLOWED, name, packFollowed(state)));
+    if (clock !== undefined) writes.push(...this.#followServerClock(clock.wallMs));
+    return { isStranger, durable: this.#store.write([...writes, this.#identityWrite()]) };
+  }
+
+  /** The collection is to be loaded anew; what is here stays until all of it has come. */
+  reset(collection: string): Promise<void> {
+    const state = this.#followed.get(collection);
+    if (state === undefined) return Promise.resolve();
+    const anew = { ...state, cursor: "", stagedCursor: "", isReset: true };
+    this.#followed.set(collection, anew);
+    const clear: ReplicaWrite = { type: "clear", table: Table.STAGED, prefix: keyOf(collection, "") };
+    return this.#store.write([clear, put(Table.FOLLOWED, collection, packFollowed(anew))]);
+  }
+
+  /** Keeps changes of the server until the next checkpoint. */
+  stage(changes: readonly SyncChange[], cursors: ReadonlyMap<string, string>): Promise<void> {
+    const writes: ReplicaWrite[] = [];
+    for (const change of changes) {
+      if (!this.#followed.has(change.collection)) continue;
+      if (change.time !== undefined) this.#clock.observe(change.time);
+      writes.push(put(Table.STAGED, keyOf(change.collection, change.docId), stagedOf(change)));
+    }
+    for (const [name, stagedCursor] of cursors) writes.push(...this.#follow(name, { stagedCursor }));
+    return this.#store.write([...writes, this.#identityWrite()]);
+  }
+
+  /** The server has handled changes. */
+  handled(results: readonly SyncChangeResult[]): void {
+    for (const result of results) this.#results.set(result.replicaSequence, result);
+  }
+
+  /** The documents are as the server had them at one moment, and what it has handled before that is settled. */
+  checkpoint(cursors: ReadonlyMap<string, string>): { readonly changed: Changed; readonly durable: Promise<void> } {
+    const keys = new Set<string>();
+    const refused: RefusedChange[] = [];
+    const settling = this.#settle(keys, refused);
+    // What is settled is staged like everything else: the newer one of both counts.
+    void this.#store.write(settling);
+    const reloaded = new Set<string>();
+    const writes: ReplicaWrite[] = [];
+    for (const [name, cursor] of cursors) writes.push(...this.#apply(name, cursor, keys, reloaded));
+    const durable = this.#store.write([...writes, this.#identityWrite()]);
+    return { changed: { keys, reloaded, refused }, durable };
+  }
+
+  /** Writes changes of the owner's. Resolves when they are durable. */
+  async #keep(writes: readonly ReplicaWrite[]): Promise<void> {
+    const { replicaId, nextSequence } = this.#identity;
+    // Of sequences that were given out before a new identity there may be more than there are now.
+    if (replicaId !== this.#durableOf) this.#durableSequence = 0;
+    this.#durableOf = replicaId;
+    await this.#store.write(writes);
+    if (replicaId === this.#identity.replicaId) {
+      this.#durableSequence = Math.max(this.#durableSequence, nextSequence - 1);
+    }
+  }
+
+  #visible(key: string): DocumentRecord | undefined {
+    const bytes = this.#store.get(Table.OVERLAY, key) ?? this.#store.get(Table.DOCUMENTS, key);
+    return bytes && unpackDocument(bytes);
+  }
+
+  /** Deleting what is not there is not worth a change. */
+  #isUseful({ collection, id, put: content }: LocalWrite, overlay: ReadonlyMap<string, DocumentRecord>): boolean {
+    if (content !== undefined || overlay.has(keyOf(collection, id))) return true;
+    return this.get(collection, id) !== undefined;
+  }
+
+  #changeOf(
+    { collection, id, put: content }: LocalWrite,
+    before: DocumentRecord | undefined,
+    hasMore: boolean,
+  ): { readonly change: PendingChange; readonly record: DocumentRecord } {
+    if (before !== undefined) for (const { time } of [before, ...before.siblings]) this.#clock.observe(time);
+    const { nextSequence: sequence } = this.#identity;
+    const version = { time: this.#clock.tick(), userId: "", ...(content ?? NOTHING) };
+    this.#identity = { ...this.#identity, nextSequence: sequence + 1 };
+    const about = { collection, id, isDeletion: content === undefined, base: before?.time };
+    const change: PendingChange = {
+      ...about,
+      sequence,
+      time: version.time,
+      context: [...(before?.context ?? [])],
+      contentType: version.contentType,
+      patch: content && fieldPatch(jsonOf(before), content.json),
+      hasMore,
+      content: version.content,
+    };
+    const record = { ...version, sequence: before?.sequence ?? 0, pendingSequence: sequence };
+    return { change, record: { ...record, isDeleted: content === undefined, context: new Map(), siblings: [] } };
+  }
+
+  /** Takes back changes that the server has handled, in their order, as far as there is none before that it has not. */
+  #settle(keys: Set<string>, refused: RefusedChange[]): ReplicaWrite[] {
+    const writes: ReplicaWrite[] = [];
+    const own = new Map<string, Uint8Array>();
+    for (const change of pendingIn(this.#store, this.#identity.settledSequence)) {
+      const result = this.#results.get(change.sequence);
+      if (result === undefined) break;
+      this.#results.delete(change.sequence);
+      this.#identity = { ...this.#identity, settledSequence: change.sequence };
+      const key = keyOf(change.collection, change.id);
+      keys.add(key);
+      writes.push({ type: "delete", table: Table.PENDING, key: pendingKey(change.sequence) });
+      if (this.#overlaySequence(key) === change.sequence) {
+        writes.push({ type: "delete", table: Table.OVERLAY, key });
+      }
+      if (isRefused(result)) {
+        refused.push({ collection: change.collection, id: change.id });
+        writes.push(put(Table.CONFLICTS, key, packConflict(change, result)));
+      }
+      if (this.#isAsWritten(change, result)) own.set(key, ownRecord(change, result.sequence));
+    }
+    for (const [key, value] of own) {
+      if (this.#newestSequence(key) < sequenceOf(value)) writes.push(put(Table.STAGED, key, value));
+    }
+    return writes;
+  }
+
+  /** Whether the server has a document as it was written here, and so does not send it. */
+  #isAsWritten({ collection }: PendingChange, { outcome, sequence }: SyncChangeResult): boolean {
+    const policy = this.#followed.get(collection)?.policy;
+    const isMade = policy === ConflictPolicy.FIELD_LAST_WRITER_WINS;
+    return outcome === SyncOutcome.APPLIED && sequence > 0 && !isMade && this.#followed.has(collection);
+  }
+
+  #overlaySequence(key: string): number {
+    const bytes = this.#store.get(Table.OVERLAY, key);
+    return bytes === undefined ? 0 : unpackDocument(bytes).pendingSequence;
+  }
+
+  /** Of what is known of a document from the server. */
+  #newestSequence(key: string): number {
+    const bytes = this.#store.get(Table.STAGED, key) ?? this.#store.get(Table.DOCUMENTS, key);
+    return bytes === undefined ? 0 : sequenceOf(bytes);
+  }
+
+  #apply(collection: string, cursor: string, keys: Set<string>, reloaded: Set<string>): ReplicaWrite[] {
+    const state = this.#followed.get(collection);
+    if (state === undefined) return [];
+    const prefix = keyOf(collection, "");
+    let named = 0;
+    for (const key of keysIn(this.#store, Table.STAGED, prefix)) {
+      keys.add(key);
+      named += 1;
+      if (named > MAX_NAMED) break;
+    }
+    const mayLack = state.isReset && this.#store.scan(Table.DOCUMENTS, { prefix, limit: 1 }).length > 0;
+    if (mayLack || named > MAX_NAMED) reloaded.add(collection);
+    return [
+      ...(state.isReset ? [{ type: "clear", table: Table.DOCUMENTS, prefix } as const] : []),
+      { type: "move", from: Table.STAGED, to: Table.DOCUMENTS, prefix },
+      ...this.#follow(collection, { cursor, stagedCursor: "", isReset: false }),
+    ];
+  }
+
+  #follow(collection: string, change: Partial<FollowedState>): readonly ReplicaWrite[] {
+    const state = this.#followed.get(collection);
+    if (state === undefined) return [];
+    const followed = { ...state, ...change };
+    this.#followed.set(collection, followed);
+    return [put(Table.FOLLOWED, collection, packFollowed(followed))];
+  }
+
+  /** Pending changes become those of a new replica, which the server does not know yet. */
+  #renumber(): void {
+    const writes: ReplicaWrite[] = [{ type: "clear", table: Table.PENDING, prefix: "" }];
+    let sequence = 0;
+    for (const change of pendingIn(this.#store, this.#identity.settledSequence)) {
+      sequence += 1;
+      writes.push(put(Table.PENDING, pendingKey(sequence), packPending({ ...change, sequence })));
+      writes.push(...this.#overlayWrite(change, { pendingSequence: sequence }));
+    }
+    const { replicaId } = newIdentity();
+    this.#identity = { ...this.#identity, replicaId, settledSequence: 0, nextSequence: sequence + 1 };
+    this.#clock = clockOf({ ...this.#identity, clock: this.#clock.last }, this.#now);
+    void this.#keep(writes);
+  }
+
+  /** The times of changes may not be far ahead of the server's clock: those that are get new ones. */
+  #followServerClock(serverMs: number): ReplicaWrite[] {
+    const offsetMs = serverMs - this.#now();
+    const limitMs = serverMs + MAX_AHEAD_MS;
+    const { wallMs } = this.#clock.last;
+    const last = wallMs > limitMs ? { wallMs: serverMs, counter: 0 } : this.#clock.last;
+    this.#identity = { ...this.#identity, offsetMs };
+    this.#clock = clockOf({ ...this.#identity, clock: last }, this.#now);
+    if (wallMs <= limitMs) return [];
+    const changes = [...pendingIn(this.#store, this.#identity.settledSequence)];
+    return restamped(changes, this.#clock, limitMs).flatMap(({ before, after }) => [
+      put(Table.PENDING, pendingKey(after.sequence), packPending(after)),
+      ...this.#overlayWrite(before, { time: after.time }),
+    ]);
+  }
+
+  /** Changes a document as a pending change left it, if that is the newest one of it. */
+  #overlayWrite(
+    { collection, id, sequence }: PendingChange,
+    change: { readonly pendingSequence: number } | { readonly time: HybridTime },
+  ): readonly ReplicaWrite[] {
+    const key = keyOf(collection, id);
+    const bytes = this.#store.get(Table.OVERLAY, key);
+    const record = bytes && unpackDocument(bytes);
+    if (record?.pendingSequence !== sequence) return [];
+    return [put(Table.OVERLAY, key, packDocument({ ...record, ...change }))];
+  }
+
+  #identityWrite(): ReplicaWrite {
+    this.#identity = { ...this.#identity, clock: this.#clock.last };
+    return put(Table.REPLICA, IDENTITY, packIdentity(this.#identity));
+  }
+}
+
+/** Of a deletion. */
+const NOTHING = { content: new Uint8Array(0), contentType: "" };
+
+function jsonOf(record: DocumentRecord | undefined): unknown {
+  if (record === undefined || record.isDeleted) return undefined;
+  try {
+    return JSON.parse(Buffer.from(record.content).toString());
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,234 @@
+import { open } from "node:fs/promises";
+
+import { ServiceError } from "@millrace/shared-types";
+
+import { type Clock, systemClock } from "../../ports/clock.js";
+import {
+  type AggregatePlan,
+  type BatchResult,
+  type MetricStore,
+  type MetricStoreLimits,
+  ProducerGap,
+  type SampleBatch,
+  type SeriesPage,
+  type SeriesScan,
+  type WindowAggregate,
+} from "../../ports/metric-store.js";
+
+import { BatchQueue } from "./sqlite-batch-queue.js";
+import { packBatch, packedBytes, type PackedResult } from "./sqlite-metric-batches.js";
+import { metricErrorOf, metricsUnavailable } from "./sqlite-metric-errors.js";
+import { checkHeader, HEADER_BYTES } from "./sqlite-metric-format.js";
+import type {
+  MetricFailure,
+  MetricReadRequest,
+  MetricReadResults,
+  MetricWorkerData,
+  MetricWriteRequest,
+  MetricWriteResults,
+} from "./sqlite-metric-protocol.js";
+import { SqliteThread } from "./sqlite-thread.js";
+
+export interface SqliteMetricStoreOptions extends MetricStoreLimits {
+  /** Says when producers were heard of. Default: the machine's. */
+  readonly clock?: Clock;
+  /** Size of the database, in pages of 4 KiB, from which on the disk counts as full. Default: none. For tests. */
+  readonly maxPages?: number;
+  /** Samples that are sorted at a time. Default: 131,072; for tests. */
+  readonly settleSamples?: number;
+}
+
+const SETTLE_SAMPLES = 131_072;
+
+/** Aggregations under way at a time: each holds up to 5 MiB in the reading thread. */
+const MAX_AGGREGATIONS = 16;
+
+type Writer = SqliteThread<MetricWriteRequest, MetricWriteResults, MetricFailure>;
+type Reader = SqliteThread<MetricReadRequest, MetricReadResults, MetricFailure>;
+
+/**
+ * Metrics in a SQLite database (write-ahead log, `synchronous=FULL`). One thread writes: all batches that come in
+ * while one transaction runs share the next one, and its one fsync. Another one aggregates beside it. Both are started
+ * when they are first needed: a server without metrics does not wait for them.
+ *
+ * A full disk fails the batches that meet it; after any other failure to write, nothing more is acknowledged until
+ * the store is opened anew, and reads go on.
+ */
+export class SqliteMetricStore implements MetricStore {
+  readonly #writer: LazyThread<MetricWriteRequest, MetricWriteResults>;
+  readonly #reader: LazyThread<MetricReadRequest, MetricReadResults>;
+  readonly #batches: BatchQueue<SampleBatch, BatchResult | ProducerGap>;
+  #lastAggregation = 0;
+  #aggregations = 0;
+  /** The series after which the sweep goes on. */
+  #sweptTo = 0;
+  #closed: Promise<void> | undefined;
+
+  private constructor(workerData: MetricWorkerData, clock: Clock) {
+    this.#writer = new LazyThread("sqlite-metric-writer-worker", workerData);
+    this.#reader = new LazyThread("sqlite-metric-reader-worker", workerData);
+    this.#batches = new BatchQueue(packedBytes, async (batches) => {
+      const writer: Writer = await this.#writer.started();
+      const packed = batches.map(packBatch);
+      const results = await writer.ask<"append">({ kind: "append", batches: packed, nowMs: clock.now() });
+      return results.map(gapOr);
+    });
+  }
+
+  /**
+   * Opens the database at `path`, which is made (readable by this user only) when it is first used.
+   *
+   * @throws Error if it is not a database or was written by a newer version
+   */
+  static async open(
+    path: string,
+    { clock = systemClock, maxSeries, maxPages, settleSamples = SETTLE_SAMPLES }: SqliteMetricStoreOptions,
+  ): Promise<SqliteMetricStore> {
+    const file = await open(path, "a+", 0o600); // SQLite gives its other files the same mode
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
+      if (bytesRead > 0) checkHeader(buffer); // what the threads would find out only when they are needed
+    } finally {
+      await file.close();
+    }
+    const workerData = { path, maxSeries, settleSamples, ...(maxPages !== undefined && { maxPages }) };
+    return new SqliteMetricStore(workerData, clock);
+  }
+
+  async append(batch: SampleBatch): Promise<BatchResult> {
+    this.#checkOpen();
+    const result = await this.#batches.push(batch);
+    if (result instanceof ProducerGap) throw result;
+    return result;
+  }
+
+  async series(scan: SeriesScan): Promise<SeriesPage> {
+    this.#checkOpen();
+    const reader = await this.#openReader();
+    return reader.ask<"series">({ kind: "series", scan });
+  }
+
+  async lastTimes(seriesIds: readonly number[]): Promise<readonly (number | undefined)[]> {
+    this.#checkOpen();
+    await this.#settle();
+    const reader = await this.#openReader();
+    return reader.ask<"lastTimes">({ kind: "lastTimes", seriesIds });
+  }
+
+  async *aggregate(plan: AggregatePlan): AsyncGenerator<readonly WindowAggregate[], void, undefined> {
+    this.#checkOpen();
+    if (this.#aggregations >= MAX_AGGREGATIONS) throw tooManyAggregations();
+    this.#aggregations += 1;
+    try {
+      await this.#settle();
+      yield* this.#steps(await this.#openReader(), plan);
+    } finally {
+      this.#aggregations -= 1;
+    }
+  }
+
+  async sweep(beforeMs: number): Promise<number> {
+    this.#checkOpen();
+    const writer = await this.#writer.started();
+    for (;;) {
+      const step = await writer.ask<"sweep">({ kind: "sweep", beforeMs, afterId: this.#sweptTo });
+      this.#sweptTo = step.afterId ?? 0;
+      if (step.removed > 0 || step.afterId === undefined) return step.removed;
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async *#steps(reader: Reader, plan: AggregatePlan): AsyncGenerator<readonly WindowAggregate[], void, undefined> {
+    const id = ++this.#lastAggregation;
+    try {
+      let { windows, isDone } = await reader.ask<"aggregate">({ kind: "aggregate", id, plan });
+      if (windows.length > 0) yield windows;
+      while (!isDone) {
+        ({ windows, isDone } = await reader.ask<"aggregate">({ kind: "aggregate", id }));
+        if (windows.length > 0) yield windows;
+      }
+    } finally {
+      reader.ask<"leave">({ kind: "leave", id }).catch(() => {}); // it ended: nothing is left to forget
+    }
+  }
+
+  /** Has all that was acknowledged moved to where it is read. */
+  async #settle(): Promise<void> {
+    const writer = await this.#writer.started();
+    await writer.ask<"settle">({ kind: "settle" });
+  }
+
+  /** The writer makes the tables that it reads. */
+  async #openReader(): Promise<Reader> {
+    await this.#writer.started();
+    return this.#reader.alive();
+  }
+
+  async #close(): Promise<void> {
+    await this.#batches.drain();
+    await this.#reader.close();
+    await this.#writer.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#closed !== undefined) throw metricsUnavailable("the store is closed");
+  }
+}
+
+/** A thread that is started when it is first needed, and again if it could not be. */
+class LazyThread<Request extends { readonly kind: string }, Results> {
+  readonly #worker: string;
+  readonly #workerData: MetricWorkerData;
+  #starting: Promise<SqliteThread<Request, Results, MetricFailure>> | undefined;
+
+  constructor(worker: string, workerData: MetricWorkerData) {
+    this.#worker = worker;
+    this.#workerData = workerData;
+  }
+
+  started(): Promise<SqliteThread<Request, Results, MetricFailure>> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  /** As {@link started}, but another one if it has ended. */
+  async alive(): Promise<SqliteThread<Request, Results, MetricFailure>> {
+    const thread = await this.started();
+    if (!thread.hasEnded) return thread;
+    this.#starting = undefined;
+    return this.started();
+  }
+
+  async close(): Promise<void> {
+    const thread = await this.#starting?.catch(() => undefined);
+    await thread?.close({ kind: "close" } as unknown as Request);
+  }
+
+  async #start(): Promise<SqliteThread<Request, Results, MetricFailure>> {
+    try {
+      const started = await SqliteThread.start<Request, Results, MetricFailure>({
+        worker: this.#worker,
+        workerData: this.#workerData,
+        errorOf: metricErrorOf,
+        unavailable: metricsUnavailable,
+      });
+      return started.thread;
+    } catch (error) {
+      this.#starting = undefined;
+      throw metricsUnavailable(error);
+    }
+  }
+}
+
+function gapOr(result: PackedResult): BatchResult | ProducerGap {
+  return "gap" in result ? new ProducerGap(result.gap.after, result.gap.committed) : result;
+}
+
+function tooManyAggregations(): ServiceError {
+  const message = `${String(MAX_AGGREGATIONS)} queries of metrics are under way already`;
+  return new ServiceError("RATE_LIMITED", message, { metadata: { quota: "metric_queries" }, retryAfterMs: 500 });
+}

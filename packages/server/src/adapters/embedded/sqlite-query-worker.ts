@@ -1,0 +1,47 @@
+/**
+ * A process that runs queries, one at a time, for one caller at a time. It imports only node: modules and what does so
+ * too, so that Node runs it straight from this source in tests.
+ */
+import { Worker } from "node:worker_threads";
+
+import { failureOf } from "./sqlite-query-failure.js";
+import type { QueryProcessAnswer, QueryProcessRequest, QueryProcessSetup } from "./sqlite-query-protocol.js";
+import { QuerySandbox } from "./sqlite-query-sandbox.js";
+
+process.once("message", ({ files, limits }: QueryProcessSetup) => {
+  const guard = new URL(
+    `./sqlite-query-guard-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
+    import.meta.url,
+  );
+  new Worker(guard, { workerData: { maxResidentBytes: limits.maxResidentBytes } });
+  const sandbox = new QuerySandbox(files, limits);
+  process.on("message", (request: QueryProcessRequest) => say(answerTo(request, sandbox)));
+  say({ kind: "ready" });
+});
+
+function answerTo(request: QueryProcessRequest, sandbox: QuerySandbox): QueryProcessAnswer {
+  try {
+    return answer(request, sandbox);
+  } catch (error) {
+    sandbox.close();
+    return { kind: "failed", failure: failureOf(error) };
+  }
+}
+
+function answer(request: QueryProcessRequest, sandbox: QuerySandbox): QueryProcessAnswer {
+  switch (request.kind) {
+    case "open": {
+      const shape = request.describeOnly ? sandbox.describe(request.statement) : sandbox.open(request.statement);
+      return { kind: "opened", ...shape };
+    }
+    case "read":
+      return { kind: "rows", ...sandbox.read(request.limits) };
+    case "close":
+      sandbox.close();
+      return { kind: "ready" };
+  }
+}
+
+function say(answer: QueryProcessAnswer): void {
+  process.send?.(answer);
+}

@@ -3,9 +3,9 @@ import {
   type MetricsSummary,
   MetricsSummary as MetricsSummaryMessage,
   type Status,
+  statusOf,
 } from "@millrace/shared-types";
 
-import { statusOf } from "../data/mutation-status.js";
 import { SampleOutcome } from "../ports/metric-store.js";
 import { BinBudget } from "../ports/quantile-sketch.js";
 import { SampleTally } from "../ports/sample-tally.js";

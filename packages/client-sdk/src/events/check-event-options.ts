@@ -1,5 +1,6 @@
 import { MAX_PUBLISH_EVENTS } from "@millrace/shared-types";
 
+import { checkHeartbeat } from "../check-heartbeat.js";
 import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
 import type { CallOptions } from "../options.js";
 import { checkNames, type NamesOf } from "../option-names.js";
@@ -124,9 +125,6 @@ const DELETE: NamesOf<DeleteSubscriptionOptions> = { ...CALL_NAMES, allowMissing
 
 const REPLAY: NamesOf<ReplayParkedOptions> = { ...CALL_NAMES, limit: "number" };
 
-const MIN_HEARTBEAT_MS = 1000;
-const MAX_HEARTBEAT_MS = 600_000;
-
 /** Refuses an event as {@link checkNames} does, and a missing type. */
 export function checkEvent(event: Partial<OutgoingEvent>): void {
   checkNames(event, EVENT);
@@ -192,12 +190,6 @@ export function checkReplayOptions(options: ReplayParkedOptions): void {
 
 export function checkCall(options: CallOptions): void {
   checkNames(options, CALL_NAMES);
-}
-
-function checkHeartbeat(heartbeatMs: number = MIN_HEARTBEAT_MS): void {
-  if (heartbeatMs === 0 || (heartbeatMs >= MIN_HEARTBEAT_MS && heartbeatMs <= MAX_HEARTBEAT_MS)) return;
-  const range = `${String(MIN_HEARTBEAT_MS)} to ${String(MAX_HEARTBEAT_MS)}, or 0 for none`;
-  throw new RangeError(`option 'heartbeatMs' is ${String(heartbeatMs)}, not ${range}`);
 }
 
 function assertInteger(

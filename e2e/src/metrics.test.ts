@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { createClient, type MetricSample, type StreamingClient } from "@millrace/client-sdk";
+import { createClient, type ValueSample, type StreamingClient } from "@millrace/client-sdk";
 import { seededRandom, within } from "@millrace/client-sdk/testing";
 
 import { measureMetrics } from "./metrics-load.js";
@@ -10,7 +10,7 @@ import { makeTempDir, type TempDir } from "./support/temp-dir.js";
 const SAMPLES = 40_000;
 const KILLS = 3;
 
-function* samples(): Generator<MetricSample> {
+function* samples(): Generator<ValueSample> {
   for (let n = 0; n < SAMPLES; n++) {
     const value = n % 997 === 0 ? Number.NaN : n;
     yield { name: `m${String(n % 3)}`, value, labels: { shard: String(n % 40) }, timestamp: new Date() };

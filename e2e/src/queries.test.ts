@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { describe, expect, it } from "@jest/globals";
-import { createClient, type QueryResult, type StreamingClient } from "@millrace/client-sdk";
+import { createClient, type QueryResult, type StreamingClient, type StreamingError } from "@millrace/client-sdk";
 import { eventually, within } from "@millrace/client-sdk/testing";
 import { createStreamingServer } from "@millrace/server";
 
@@ -47,8 +47,12 @@ async function openStage(callers: "anonymous" | "identified" = "anonymous") {
 async function countOf(rows: QueryResult): Promise<number> {
   let count = 0;
   for await (const { n } of rows)
-    if (n !== ++count) throw new Error(`row ${String(n)} comes as number ${String(count)}`);
+    if (n !== ++count) throw new Error(`row ${JSON.stringify(n)} comes as number ${String(count)}`);
   return count;
+}
+
+async function untilNoneRuns({ query }: StreamingClient): Promise<void> {
+  while ((await query.running()).length > 0) await sleep(5);
 }
 
 describe("the published tables", () => {
@@ -169,10 +173,10 @@ describe("three queries on one stream", () => {
     expect(await third.stats).toMatchObject({ rowCount: 30_000, rowLimitReached: false });
     let count = 1;
     for (let next = await rows.next(); next.done !== true; next = await rows.next()) {
-      if (next.value["n"] !== ++count) throw new Error(`row ${String(next.value["n"])} is number ${String(count)}`);
+      if (next.value["n"] !== ++count) throw new Error(`row ${JSON.stringify(next.value)} is number ${String(count)}`);
     }
     expect(count).toBe(60_000);
-    await eventually(async () => expect(await stage.as("").query.running()).toEqual([]));
+    await within(untilNoneRuns(stage.as("")), "the queries to be over");
   }, 60_000);
 });
 
@@ -182,7 +186,7 @@ describe("a query", () => {
     const [ann, again, bob] = [stage.as("ann"), stage.as("ann"), stage.as("bob")];
     const failing = ann.query.execute(ENDLESS).then(
       () => "ended",
-      (error: { reason: string }) => error.reason,
+      (error: unknown) => (error as StreamingError).reason,
     );
     const first = await within(
       (async () => {

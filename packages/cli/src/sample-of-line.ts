@@ -1,4 +1,4 @@
-import type { MetricKind, MetricSample } from "@millrace/client-sdk";
+import type { ValueSample } from "@millrace/client-sdk";
 
 import type { NumberedLine } from "./numbered-lines.js";
 
@@ -13,7 +13,7 @@ const TEXT_VALUES: readonly unknown[] = ["NaN", "Infinity", "-Infinity"];
  *
  * @throws {Error} saying what is wrong with it
  */
-export function sampleOfLine({ text }: NumberedLine): MetricSample {
+export function sampleOfLine({ text }: NumberedLine): ValueSample {
   const line: unknown = JSON.parse(text);
   if (typeof line !== "object" || line === null || Array.isArray(line)) throw new Error("not an object");
   const members = line as Readonly<Record<string, unknown>>;
@@ -30,7 +30,7 @@ export function sampleOfLine({ text }: NumberedLine): MetricSample {
     value: valueOf(members["value"]),
     ...(labels !== undefined && { labels }),
     ...(timestamp !== undefined && { timestamp: momentOf(timestamp) }),
-    ...(kind !== undefined && { kind: kind as MetricKind }),
+    ...(kind !== undefined && { kind: kind as NonNullable<ValueSample["kind"]> }),
     ...(unit !== undefined && { unit }),
     ...(weight !== undefined && { weight }),
   };

@@ -83,7 +83,8 @@ function isInOneof(field: protobuf.Field): boolean {
 function arbitraryField(field: protobuf.Field): fc.Arbitrary<unknown> {
   const value = arbitraryValue(field);
   if (field instanceof protobuf.MapField) {
-    return fc.array(fc.tuple(TEXT, value), { maxLength: 3 }).map((entries) => new Map(entries));
+    const key = SCALARS[field.keyType] ?? TEXT;
+    return fc.array(fc.tuple(key, value), { maxLength: 3 }).map((entries) => new Map(entries));
   }
   // Messages in lists in messages in lists: three of each would make most of the work.
   if (field.repeated) return fc.array(value, { maxLength: field.resolvedType instanceof protobuf.Type ? 2 : 3 });
@@ -100,7 +101,7 @@ function asSent(value: unknown): unknown {
 
 function arbitraryOneof(oneof: protobuf.OneOf): fc.Arbitrary<unknown> {
   const cases = oneof.fieldsArray.map((field) =>
-    arbitraryValue(field).map((value) => ({ $case: jsName(field), value })),
+    arbitraryValue(field).map((value) => ({ $case: jsName(field), value: asSent(value) })),
   );
   return fc.option(fc.oneof(...cases), { nil: undefined });
 }
@@ -131,6 +132,7 @@ const SCALARS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   int32: fc.integer(),
   uint32: fc.nat(0xffff_ffff),
   int64: INT64,
+  sint32: fc.integer(),
 };
 
 function arbitraryValue(field: protobuf.Field): fc.Arbitrary<unknown> {

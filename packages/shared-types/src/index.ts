@@ -21,7 +21,6 @@ export * from "#gen/streaming/v1/sync.js";
 export * from "#gen/streaming/v1/sync_service.js";
 export { Duration } from "#gen/google/protobuf/duration.js";
 export { FieldMask } from "#gen/google/protobuf/field_mask.js";
-export { NullValue } from "#gen/google/protobuf/struct.js";
 export { Timestamp } from "#gen/google/protobuf/timestamp.js";
 export {
   HealthCheckRequest,

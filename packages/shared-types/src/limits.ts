@@ -144,6 +144,9 @@ export const MAX_METRIC_LABEL_BYTES: number = 1 * KIB;
 /** Unit of a metric, in bytes of UTF-8. */
 export const MAX_METRIC_UNIT_BYTES = 63;
 
+/** Bins of a distribution. */
+export const MAX_DISTRIBUTION_BINS = 4096;
+
 /** Samples of one ExportMetrics request, and of one message of StreamMetrics. */
 export const MAX_EXPORT_METRICS = 10_000;
 

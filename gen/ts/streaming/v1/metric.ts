@@ -16,6 +16,8 @@ export const MetricKind = {
   DELTA: 2,
   /** CUMULATIVE - A running total that may reset to zero. */
   CUMULATIVE: 3,
+  /** DISTRIBUTION - A pre-aggregated distribution. */
+  DISTRIBUTION: 4,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -26,6 +28,7 @@ export namespace MetricKind {
   export type GAUGE = typeof MetricKind.GAUGE;
   export type DELTA = typeof MetricKind.DELTA;
   export type CUMULATIVE = typeof MetricKind.CUMULATIVE;
+  export type DISTRIBUTION = typeof MetricKind.DISTRIBUTION;
   export type UNRECOGNIZED = typeof MetricKind.UNRECOGNIZED;
 }
 
@@ -43,6 +46,9 @@ export function metricKindFromJSON(object: any): MetricKind {
     case 3:
     case "METRIC_KIND_CUMULATIVE":
       return MetricKind.CUMULATIVE;
+    case 4:
+    case "METRIC_KIND_DISTRIBUTION":
+      return MetricKind.DISTRIBUTION;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -60,6 +66,8 @@ export function metricKindToJSON(object: MetricKind): string {
       return "METRIC_KIND_DELTA";
     case MetricKind.CUMULATIVE:
       return "METRIC_KIND_CUMULATIVE";
+    case MetricKind.DISTRIBUTION:
+      return "METRIC_KIND_DISTRIBUTION";
     case MetricKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -106,11 +114,51 @@ export interface Metric {
   sequence: number;
   /** How many samples this one stands for (client-side sampling); 0 means 1. */
   weight: number;
+  /** Set instead of value and weight if kind is DISTRIBUTION. */
+  distribution: Distribution | undefined;
 }
 
 export interface Metric_LabelsEntry {
   key: string;
   value: string;
+}
+
+/**
+ * Distribution is a mergeable summary of many samples: a DDSketch. Merged with
+ * others, or with plain samples, its quantiles are off by its own accuracy and
+ * the server's together; with an accuracy of 0.01 by that alone.
+ */
+export interface Distribution {
+  /** Number of samples; at least 1. */
+  count: number;
+  /** Their sum. */
+  sum: number;
+  /** The smallest. */
+  min: number;
+  /** The largest. */
+  max: number;
+  /** Relative accuracy of the sketch, from 0.001 to 0.5. */
+  relativeAccuracy: number;
+  /**
+   * DDSketch bins of positive values: bin i counts values in
+   * (gamma^(i-1), gamma^i], gamma = (1+a)/(1-a). At most 4096 bins with those
+   * of negative values.
+   */
+  positiveBins: Map<number, number>;
+  /** DDSketch bins of absolute values of negative values. */
+  negativeBins: Map<number, number>;
+  /** Number of zeros. With those in bins these are as many as count says. */
+  zeroCount: number;
+}
+
+export interface Distribution_PositiveBinsEntry {
+  key: number;
+  value: number;
+}
+
+export interface Distribution_NegativeBinsEntry {
+  key: number;
+  value: number;
 }
 
 /** MetricsSummary is the outcome of one stream of samples. */
@@ -164,8 +212,8 @@ export interface MetricAggregate {
   /** Standard deviation (population). */
   stddev: number;
   /**
-   * Value of the sample with the newest timestamp; of several in one series,
-   * of the one that came last.
+   * Value of the sample with the newest timestamp (of a distribution: its
+   * mean); of several in one series, of the one that came last.
    */
   last: number;
   /**
@@ -201,6 +249,7 @@ function createBaseMetric(): Metric {
     producerId: "",
     sequence: 0,
     weight: 0,
+    distribution: undefined,
   };
 }
 
@@ -232,6 +281,9 @@ export const Metric: MessageFns<Metric> = {
     }
     if (message.weight !== 0) {
       writer.uint32(73).double(message.weight);
+    }
+    if (message.distribution !== undefined) {
+      Distribution.encode(message.distribution, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -324,6 +376,14 @@ export const Metric: MessageFns<Metric> = {
             message.weight = reader.double();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.distribution = Distribution.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -359,6 +419,7 @@ export const Metric: MessageFns<Metric> = {
         : "",
       sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
       weight: isSet(object.weight) ? globalThis.Number(object.weight) : 0,
+      distribution: isSet(object.distribution) ? Distribution.fromJSON(object.distribution) : undefined,
     };
   },
 
@@ -394,6 +455,9 @@ export const Metric: MessageFns<Metric> = {
     if (message.weight !== 0) {
       obj.weight = floatToJson(message.weight);
     }
+    if (message.distribution !== undefined) {
+      obj.distribution = Distribution.toJSON(message.distribution);
+    }
     return obj;
   },
 
@@ -421,6 +485,9 @@ export const Metric: MessageFns<Metric> = {
     message.producerId = object.producerId ?? "";
     message.sequence = object.sequence ?? 0;
     message.weight = object.weight ?? 0;
+    message.distribution = (object.distribution !== undefined && object.distribution !== null)
+      ? Distribution.fromPartial(object.distribution)
+      : undefined;
     return message;
   },
 };
@@ -506,6 +573,434 @@ export const Metric_LabelsEntry: MessageFns<Metric_LabelsEntry> = {
     const message = createBaseMetric_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseDistribution(): Distribution {
+  return {
+    count: 0,
+    sum: 0,
+    min: 0,
+    max: 0,
+    relativeAccuracy: 0,
+    positiveBins: new Map(),
+    negativeBins: new Map(),
+    zeroCount: 0,
+  };
+}
+
+export const Distribution: MessageFns<Distribution> = {
+  encode(message: Distribution, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.count !== 0) {
+      writer.uint32(8).int64(message.count);
+    }
+    if (message.sum !== 0) {
+      writer.uint32(17).double(message.sum);
+    }
+    if (message.min !== 0) {
+      writer.uint32(25).double(message.min);
+    }
+    if (message.max !== 0) {
+      writer.uint32(33).double(message.max);
+    }
+    if (message.relativeAccuracy !== 0) {
+      writer.uint32(41).double(message.relativeAccuracy);
+    }
+    message.positiveBins.forEach((value, key) => {
+      Distribution_PositiveBinsEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+    });
+    message.negativeBins.forEach((value, key) => {
+      Distribution_NegativeBinsEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
+    });
+    if (message.zeroCount !== 0) {
+      writer.uint32(65).double(message.zeroCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Distribution {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDistribution();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.count = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.sum = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.min = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.max = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.relativeAccuracy = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const entry6 = Distribution_PositiveBinsEntry.decode(reader, reader.uint32());
+            if (entry6.value !== undefined) {
+              message.positiveBins.set(entry6.key, entry6.value);
+            }
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            const entry7 = Distribution_NegativeBinsEntry.decode(reader, reader.uint32());
+            if (entry7.value !== undefined) {
+              message.negativeBins.set(entry7.key, entry7.value);
+            }
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.zeroCount = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Distribution {
+    return {
+      count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+      sum: isSet(object.sum) ? globalThis.Number(object.sum) : 0,
+      min: isSet(object.min) ? globalThis.Number(object.min) : 0,
+      max: isSet(object.max) ? globalThis.Number(object.max) : 0,
+      relativeAccuracy: isSet(object.relativeAccuracy)
+        ? globalThis.Number(object.relativeAccuracy)
+        : isSet(object.relative_accuracy)
+        ? globalThis.Number(object.relative_accuracy)
+        : 0,
+      positiveBins: isObject(object.positiveBins)
+        ? (globalThis.Object.entries(object.positiveBins) as [string, any][]).reduce(
+          (acc: Map<number, number>, [key, value]: [string, any]) => {
+            acc.set(globalThis.Number(key), globalThis.Number(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : isObject(object.positive_bins)
+        ? (globalThis.Object.entries(object.positive_bins) as [string, any][]).reduce(
+          (acc: Map<number, number>, [key, value]: [string, any]) => {
+            acc.set(globalThis.Number(key), globalThis.Number(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+      negativeBins: isObject(object.negativeBins)
+        ? (globalThis.Object.entries(object.negativeBins) as [string, any][]).reduce(
+          (acc: Map<number, number>, [key, value]: [string, any]) => {
+            acc.set(globalThis.Number(key), globalThis.Number(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : isObject(object.negative_bins)
+        ? (globalThis.Object.entries(object.negative_bins) as [string, any][]).reduce(
+          (acc: Map<number, number>, [key, value]: [string, any]) => {
+            acc.set(globalThis.Number(key), globalThis.Number(value));
+            return acc;
+          },
+          new Map(),
+        )
+        : new Map(),
+      zeroCount: isSet(object.zeroCount)
+        ? globalThis.Number(object.zeroCount)
+        : isSet(object.zero_count)
+        ? globalThis.Number(object.zero_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: Distribution): unknown {
+    const obj: any = {};
+    if (message.count !== 0) {
+      obj.count = Math.round(message.count);
+    }
+    if (message.sum !== 0) {
+      obj.sum = floatToJson(message.sum);
+    }
+    if (message.min !== 0) {
+      obj.min = floatToJson(message.min);
+    }
+    if (message.max !== 0) {
+      obj.max = floatToJson(message.max);
+    }
+    if (message.relativeAccuracy !== 0) {
+      obj.relativeAccuracy = floatToJson(message.relativeAccuracy);
+    }
+    if (message.positiveBins?.size) {
+      obj.positiveBins = {};
+      message.positiveBins.forEach((v, k) => {
+        obj.positiveBins[k] = floatToJson(v);
+      });
+    }
+    if (message.negativeBins?.size) {
+      obj.negativeBins = {};
+      message.negativeBins.forEach((v, k) => {
+        obj.negativeBins[k] = floatToJson(v);
+      });
+    }
+    if (message.zeroCount !== 0) {
+      obj.zeroCount = floatToJson(message.zeroCount);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Distribution>): Distribution {
+    return Distribution.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Distribution>): Distribution {
+    const message = createBaseDistribution();
+    message.count = object.count ?? 0;
+    message.sum = object.sum ?? 0;
+    message.min = object.min ?? 0;
+    message.max = object.max ?? 0;
+    message.relativeAccuracy = object.relativeAccuracy ?? 0;
+    message.positiveBins = (() => {
+      const m = new Map();
+      (object.positiveBins as Map<number, number> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.Number(value));
+        }
+      });
+      return m;
+    })();
+    message.negativeBins = (() => {
+      const m = new Map();
+      (object.negativeBins as Map<number, number> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.Number(value));
+        }
+      });
+      return m;
+    })();
+    message.zeroCount = object.zeroCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseDistribution_PositiveBinsEntry(): Distribution_PositiveBinsEntry {
+  return { key: 0, value: 0 };
+}
+
+export const Distribution_PositiveBinsEntry: MessageFns<Distribution_PositiveBinsEntry> = {
+  encode(message: Distribution_PositiveBinsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== 0) {
+      writer.uint32(8).sint32(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Distribution_PositiveBinsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDistribution_PositiveBinsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.key = reader.sint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Distribution_PositiveBinsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.Number(object.key) : 0,
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: Distribution_PositiveBinsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== 0) {
+      obj.key = Math.round(message.key);
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Distribution_PositiveBinsEntry>): Distribution_PositiveBinsEntry {
+    return Distribution_PositiveBinsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Distribution_PositiveBinsEntry>): Distribution_PositiveBinsEntry {
+    const message = createBaseDistribution_PositiveBinsEntry();
+    message.key = object.key ?? 0;
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseDistribution_NegativeBinsEntry(): Distribution_NegativeBinsEntry {
+  return { key: 0, value: 0 };
+}
+
+export const Distribution_NegativeBinsEntry: MessageFns<Distribution_NegativeBinsEntry> = {
+  encode(message: Distribution_NegativeBinsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== 0) {
+      writer.uint32(8).sint32(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Distribution_NegativeBinsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDistribution_NegativeBinsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.key = reader.sint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Distribution_NegativeBinsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.Number(object.key) : 0,
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: Distribution_NegativeBinsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== 0) {
+      obj.key = Math.round(message.key);
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Distribution_NegativeBinsEntry>): Distribution_NegativeBinsEntry {
+    return Distribution_NegativeBinsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Distribution_NegativeBinsEntry>): Distribution_NegativeBinsEntry {
+    const message = createBaseDistribution_NegativeBinsEntry();
+    message.key = object.key ?? 0;
+    message.value = object.value ?? 0;
     return message;
   },
 };

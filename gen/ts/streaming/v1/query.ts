@@ -4,7 +4,6 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../google/protobuf/duration.js";
-import { NullValue, nullValueFromJSON, nullValueToJSON } from "../../google/protobuf/struct.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { Status } from "./common.js";
 
@@ -215,9 +214,8 @@ export interface QueryOptions {
    */
   maxRows: number;
   /**
-   * Longest run, from the moment when the request is read to the last row;
-   * waiting for a reader counts. Default, and at most, the server's limit (30
-   * s unless configured).
+   * Longest run, from the query's turn to its last row; waiting for a reader
+   * counts. Default, and at most, the server's limit (30 s unless configured).
    */
   timeout:
     | Duration
@@ -299,11 +297,8 @@ export interface QueryColumn {
 
 /** QueryValue is a value with a type. */
 export interface QueryValue {
-  /** The value. */
+  /** The value; not set: null. */
   kind:
-    | //
-    /** Null. */
-    { $case: "nullValue"; value: NullValue }
     | //
     /** Truth value. */
     { $case: "boolValue"; value: boolean }
@@ -1357,9 +1352,6 @@ function createBaseQueryValue(): QueryValue {
 export const QueryValue: MessageFns<QueryValue> = {
   encode(message: QueryValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.kind?.$case) {
-      case "nullValue":
-        writer.uint32(8).int32(message.kind.value);
-        break;
       case "boolValue":
         writer.uint32(16).bool(message.kind.value);
         break;
@@ -1398,14 +1390,6 @@ export const QueryValue: MessageFns<QueryValue> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.kind = { $case: "nullValue", value: reader.int32() as any };
-            continue;
-          }
           case 2: {
             if (tag !== 16) {
               break;
@@ -1476,11 +1460,7 @@ export const QueryValue: MessageFns<QueryValue> = {
 
   fromJSON(object: any): QueryValue {
     return {
-      kind: isSet(object.nullValue)
-        ? { $case: "nullValue", value: nullValueFromJSON(object.nullValue) }
-        : isSet(object.null_value)
-        ? { $case: "nullValue", value: nullValueFromJSON(object.null_value) }
-        : isSet(object.boolValue)
+      kind: isSet(object.boolValue)
         ? { $case: "boolValue", value: globalThis.Boolean(object.boolValue) }
         : isSet(object.bool_value)
         ? { $case: "boolValue", value: globalThis.Boolean(object.bool_value) }
@@ -1514,9 +1494,7 @@ export const QueryValue: MessageFns<QueryValue> = {
 
   toJSON(message: QueryValue): unknown {
     const obj: any = {};
-    if (message.kind?.$case === "nullValue") {
-      obj.nullValue = nullValueToJSON(message.kind.value);
-    } else if (message.kind?.$case === "boolValue") {
+    if (message.kind?.$case === "boolValue") {
       obj.boolValue = message.kind.value;
     } else if (message.kind?.$case === "intValue") {
       obj.intValue = globalThis.String(message.kind.value);
@@ -1540,12 +1518,6 @@ export const QueryValue: MessageFns<QueryValue> = {
   fromPartial(object: DeepPartial<QueryValue>): QueryValue {
     const message = createBaseQueryValue();
     switch (object.kind?.$case) {
-      case "nullValue": {
-        if (object.kind?.value !== undefined && object.kind?.value !== null) {
-          message.kind = { $case: "nullValue", value: object.kind.value };
-        }
-        break;
-      }
       case "boolValue": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "boolValue", value: object.kind.value };

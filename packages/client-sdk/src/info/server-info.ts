@@ -26,6 +26,8 @@ export interface ServerInfo {
     /** Of the filter of a watch, in characters. */
     readonly maxFilterChars: number | undefined;
     readonly maxBatchItems: number | undefined;
+    /** Series of metrics: samples of further ones are refused. */
+    readonly maxMetricSeries: number | undefined;
     readonly maxChatMessageBytes: number | undefined;
     /** Of one user, in the long run. */
     readonly maxChatMessagesPerSecond: number | undefined;
@@ -56,6 +58,7 @@ export async function getServerInfo(rpc: Rpc, options?: CallOptions): Promise<Se
       maxEventBytes: orNone(limits?.maxEventBytes),
       maxFilterChars: orNone(limits?.maxFilterChars),
       maxBatchItems: orNone(limits?.maxBatchItems),
+      maxMetricSeries: orNone(limits?.maxMetricSeries),
       maxChatMessageBytes: orNone(limits?.maxChatMessageBytes),
       maxChatMessagesPerSecond: orNone(limits?.maxChatMessagesPerSecond),
     },

@@ -8,9 +8,10 @@ import type {
   MetricsReporterOptions,
   QueryMetricsOptions,
   SendMetricsOptions,
+  ValueSample,
 } from "./types.js";
 
-const SAMPLE_NAMES: ReadonlySet<string> = new Set<keyof MetricSample>([
+const SAMPLE_NAMES: ReadonlySet<string> = new Set<keyof ValueSample>([
   "name",
   "value",
   "labels",
@@ -18,6 +19,7 @@ const SAMPLE_NAMES: ReadonlySet<string> = new Set<keyof MetricSample>([
   "kind",
   "unit",
   "weight",
+  "distribution",
 ]);
 
 const SEND: NamesOf<SendMetricsOptions> = {
@@ -59,12 +61,24 @@ const LIST_SERIES: NamesOf<ListSeriesOptions> = { ...CALL_NAMES, namePrefix: "an
 const MAX_BATCH_BYTES: number = 2 * 1024 * 1024;
 const MAX_IN_FLIGHT = 64;
 
-/** Refuses a sample with a name or a value that would be ignored, or taken for something else. */
+/** Refuses a sample with a member that would be ignored, or that no message can hold. */
 export function checkSample(sample: MetricSample): void {
   for (const name in sample) {
     if (!SAMPLE_NAMES.has(name)) throw new TypeError(`a sample has no '${name}'`);
   }
-  if (typeof sample.value !== "number") throw new TypeError(`the value of a sample is ${typeof sample.value}`);
+  const { name, labels = {}, unit = "", distribution } = sample;
+  const { value = 0, weight = 1 } = distribution === undefined ? sample : {};
+  if (distribution !== undefined && (sample.value !== undefined || sample.weight !== undefined)) {
+    throw new TypeError("a sample has a value and a weight, or a distribution");
+  }
+  if (typeof name !== "string" || typeof unit !== "string") throw new TypeError("name and unit of a sample are texts");
+  if (typeof value !== "number" || typeof weight !== "number") {
+    throw new TypeError(`value and weight of a sample are numbers, not ${typeof value} and ${typeof weight}`);
+  }
+  for (const label in labels) {
+    if (typeof labels[label] !== "string")
+      throw new TypeError(`label '${label}' is ${typeof labels[label]}, not a text`);
+  }
 }
 
 export function checkSendOptions(options: SendMetricsOptions): void {

@@ -1,6 +1,9 @@
+export { DistributionRecorder } from "./distribution-recorder.js";
 export type { MetricsApi } from "./metrics-api.js";
 export type {
+  DistributionSample,
   ListSeriesOptions,
+  MetricDistribution,
   MetricKind,
   MetricRejection,
   MetricSample,
@@ -14,4 +17,5 @@ export type {
   RecordOptions,
   SendMetricsOptions,
   SendMetricsProgress,
+  ValueSample,
 } from "./types.js";

@@ -37,8 +37,9 @@ export interface MetricsApi {
    *
    * @returns what became of all samples, once they are durable
    * @throws {StreamingError} if the server cannot be reached for too long, or cannot store them (RESOURCE_EXHAUSTED);
-   *   CANCELLED if `signal` aborts. Samples that are not acknowledged then may be stored or not: the same samples
+   *   CANCELLED if `signal` aborts; RESOURCE_EXHAUSTED (`message-too-large`) for a sample of some MiB. Samples that are not acknowledged then may be stored or not: the same samples
    *   sent again under the same `producerId` are stored once
+   * @throws {TypeError} for a sample that is none
    * @throws whatever `samples` throws
    */
   send(samples: RequestSource<MetricSample>, options?: SendMetricsOptions): Promise<MetricsSummary>;

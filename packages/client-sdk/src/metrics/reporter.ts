@@ -132,7 +132,7 @@ class BackgroundReporter implements MetricsReporter {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     const last = [...this.#waiting].at(-1);
-    await this.#sending?.catch(() => {}); // told to who began it
+    if (this.#sending !== undefined) await this.#sending.catch(() => {}); // told to who began it
     while (last !== undefined && this.#waiting.has(last)) {
       this.#sending ??= this.#send([...this.#waiting]).finally(() => (this.#sending = undefined));
       await this.#sending;

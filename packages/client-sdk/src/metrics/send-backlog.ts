@@ -21,7 +21,7 @@ export class SendBacklog {
   readonly tally: SendTally;
   /** How far the producer is, as the server has said last. */
   committedSequence = 0;
-  /** What the source, or who is told of progress, has failed with. */
+  /** What no further stream can mend: the source has failed, or who is told of progress, or a sample cannot be sent. */
   failure: { readonly error: unknown } | undefined;
   readonly #batches: MetricBatches;
   readonly #options: SendBacklogOptions;
@@ -102,6 +102,10 @@ export class SendBacklog {
     this.#tellProgress();
   }
 
+  fail(error: unknown): void {
+    this.failure ??= { error };
+  }
+
   leave(): void {
     this.#batches.leave();
   }
@@ -119,7 +123,7 @@ export class SendBacklog {
       if (batch === undefined) this.#isRead = true;
       else this.#inFlight.set(batch.requestId, batch);
     } catch (error) {
-      this.failure ??= { error };
+      this.fail(error);
     }
     this.#reading = undefined;
   }
@@ -128,7 +132,7 @@ export class SendBacklog {
     try {
       this.#options.onProgress?.(this.tally.progress);
     } catch (error) {
-      this.failure ??= { error };
+      this.fail(error);
       throw error;
     }
   }

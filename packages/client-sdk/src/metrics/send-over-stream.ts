@@ -5,7 +5,7 @@ import {
   type StreamMetricsResponse,
 } from "@millrace/shared-types";
 
-import { IdleTimeoutError, UnavailableError } from "../errors.js";
+import { IdleTimeoutError, StreamingError, UnavailableError } from "../errors.js";
 import { SilenceTimer } from "../events/silence-timer.js";
 import type { CallOptions } from "../options.js";
 import { deferred, type Deferred } from "../rpc/deferred.js";
@@ -120,8 +120,19 @@ class BatchSender implements Disposable {
 
   async #send(request: PartialMessage<StreamMetricsRequest>): Promise<void> {
     this.#onSend();
-    await this.#stream.send(request);
+    try {
+      await this.#stream.send(request);
+    } catch (error) {
+      if (isUnsendable(error)) this.#task.backlog.fail(error);
+      throw error;
+    }
   }
+}
+
+/** No other stream would take it. */
+function isUnsendable(error: unknown): boolean {
+  if (!StreamingError.is(error) || error.origin !== "client") return false;
+  return error.kind === "message-too-large" || error.kind === "invalid-argument";
 }
 
 function endedEarly(): UnavailableError {

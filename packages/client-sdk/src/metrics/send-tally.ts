@@ -48,9 +48,9 @@ export class SendTally {
     this.rejections.push({ index, name, error: statusError(told, this.#method) });
   }
 
-  #store({ name, value, weight }: Metric): void {
+  #store(metric: Metric): void {
     this.#stored++;
-    this.#tallyOf(name)?.add(value, weight === 0 ? 1 : weight);
+    this.#tallyOf(metric.name)?.add(metric);
   }
 
   #tallyOf(name: string): NameTally | undefined {
@@ -72,14 +72,19 @@ class NameTally {
   #min = Infinity;
   #max = -Infinity;
 
-  add(value: number, weight: number): void {
-    const amount = value * weight;
+  add({ value, weight, distribution }: Metric): void {
+    const count = weight || 1;
+    if (distribution !== undefined) this.#add(distribution, distribution.sum);
+    else this.#add({ count, min: value, max: value }, value * count);
+  }
+
+  #add({ count, min, max }: Pick<MetricStats, "count" | "min" | "max">, amount: number): void {
     const sum = this.#sum + amount;
     this.#lost += Math.abs(this.#sum) >= Math.abs(amount) ? this.#sum - sum + amount : amount - sum + this.#sum;
     this.#sum = sum;
-    this.#count += weight;
-    this.#min = Math.min(this.#min, value);
-    this.#max = Math.max(this.#max, value);
+    this.#count += count;
+    this.#min = Math.min(this.#min, min);
+    this.#max = Math.max(this.#max, max);
   }
 
   get stats(): MetricStats {

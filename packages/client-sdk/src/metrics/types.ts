@@ -1,25 +1,54 @@
 import type { StreamingError } from "../errors.js";
 import type { CallOptions, ResumePolicy } from "../options.js";
 
-/** What the value of a sample means: a level, an amount since the sample before, or a running total that may start anew. */
-export type MetricKind = "gauge" | "delta" | "cumulative";
+/** What the samples of a series are: levels, amounts since the sample before, running totals that may start anew, or distributions. */
+export type MetricKind = "gauge" | "delta" | "cumulative" | "distribution";
 
-/** One sample. */
-export interface MetricSample {
+interface SampleContext {
   /** `[a-zA-Z_:][a-zA-Z0-9_:.]*`, at most 255 bytes. */
   readonly name: string;
-  /** The server refuses NaN and infinities. */
-  readonly value: number;
   /** At most 30. Default: none. */
   readonly labels?: Readonly<Record<string, string>>;
   /** When it was taken; kept to the millisecond. Default: when it gets to the server. */
   readonly timestamp?: Date;
-  /** Default: as the series had it before, else none. */
-  readonly kind?: MetricKind;
   /** In UCUM, such as `ms` or `By`. Default: as the series had it before, else none. */
   readonly unit?: string;
+}
+
+/** One value. */
+export interface ValueSample extends SampleContext {
+  /** The server refuses NaN and infinities. */
+  readonly value: number;
+  /** Default: as the series had it before, else none. */
+  readonly kind?: Exclude<MetricKind, "distribution">;
   /** How many samples it stands for. Default 1. */
   readonly weight?: number;
+  readonly distribution?: never;
+}
+
+/** Many values, aggregated already: see {@link DistributionRecorder}. */
+export interface DistributionSample extends SampleContext {
+  readonly distribution: MetricDistribution;
+  readonly value?: never;
+  readonly kind?: "distribution";
+  readonly weight?: never;
+}
+
+export type MetricSample = ValueSample | DistributionSample;
+
+/** What many values say together: a DDSketch, which can be merged with others. */
+export interface MetricDistribution {
+  readonly count: number;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  /** Of the bins, such as 0.01: bin i has values from gamma^(i-1) to gamma^i, gamma being (1 + a) / (1 - a). */
+  readonly relativeAccuracy: number;
+  /** How many values are in which bin; at most 4096 bins with `negativeBins`. */
+  readonly positiveBins: ReadonlyMap<number, number>;
+  /** The same of the magnitudes of negative values. */
+  readonly negativeBins: ReadonlyMap<number, number>;
+  readonly zeroCount: number;
 }
 
 export interface SendMetricsOptions extends Pick<CallOptions, "signal" | "headers"> {
@@ -108,7 +137,7 @@ export interface MetricsReporterOptions extends Pick<CallOptions, "headers"> {
 }
 
 /** What a sample says besides its name, value and labels. */
-export type RecordOptions = Pick<MetricSample, "timestamp" | "kind" | "unit" | "weight">;
+export type RecordOptions = Pick<ValueSample, "timestamp" | "kind" | "unit" | "weight">;
 
 /** Takes samples and sends them in the background, in bounded memory. Disposing of it flushes. */
 export interface MetricsReporter extends AsyncDisposable {

@@ -4,7 +4,6 @@ import {
   encodeStatusDetails,
   type ExecuteQueryRequest,
   type ExecuteQueryResponse,
-  NullValue,
   QueryRequest,
   type QueryResponse,
   QueryResponse as QueryResponseMessage,
@@ -180,7 +179,7 @@ export class FakeQueryServer {
     yield responseWith({ complete: true, stats });
   }
 
-  *#rows({ parameters }: QueryRequest, verb: string, count: number): Generator<QueryResponse> {
+  *#rows({ parameters }: QueryRequest, verb: string, count: number): Generator<QueryResponse, void, undefined> {
     if (verb === "values") return yield rowsOf([Object.values(VALUES).map(([, value]) => value)]);
     if (verb === "echo") return yield rowsOf(parameters.map((value) => [value]));
     for (let n = 1; n <= count; n += BATCH_ROWS) {
@@ -200,7 +199,7 @@ const VALUES: Readonly<Record<string, readonly [QueryType, QueryValue]>> = {
   bytes: [QueryType.BYTES, { kind: { $case: "bytesValue", value: Uint8Array.of(1, 2) } }],
   time: [QueryType.TIMESTAMP, { kind: { $case: "timestampValue", value: toTimestamp(new Date(5)) } }],
   json: [QueryType.JSON, { kind: { $case: "jsonValue", value: '{"a":[1]}' } }],
-  nothing: [QueryType.UNSPECIFIED, { kind: { $case: "nullValue", value: NullValue.NULL_VALUE } }],
+  nothing: [QueryType.UNSPECIFIED, { kind: undefined }],
 };
 
 function int(value: string): QueryValue {

@@ -1,6 +1,6 @@
 import { msOfDuration, type QueryResponse, type QueryValue } from "@millrace/shared-types";
 
-import { CancelledError, StreamingError, UnavailableError } from "../errors.js";
+import { CancelledError, type StreamingError, UnavailableError } from "../errors.js";
 import { type Deferred, deferred } from "../rpc/deferred.js";
 import { handled } from "../rpc/handled.js";
 import { PullIterator } from "../rpc/pull-iterator.js";
@@ -74,7 +74,6 @@ export class QueryAnswer<R> implements QueryResult<R> {
   }
 
   // The rows are what is awaited.
-  // oxlint-disable-next-line unicorn/no-thenable
   then<A = readonly R[], B = never>(
     onRows?: ((rows: readonly R[]) => A | PromiseLike<A>) | null,
     onFailure?: ((error: unknown) => B | PromiseLike<B>) | null,

@@ -1,5 +1,4 @@
 import {
-  NullValue,
   QueryType,
   type QueryColumn as WireColumn,
   type QueryValue,
@@ -9,7 +8,7 @@ import {
 
 import type { JsonValue, QueryCell, QueryColumn, QueryColumnType, QueryParameter } from "./types.js";
 
-type Kind = NonNullable<QueryValue["kind"]>;
+type Kind = QueryValue["kind"];
 
 /** A parameter on the wire. @throws {TypeError} if a statement can have no such value */
 export function toQueryValue(parameter: QueryParameter, index: number): QueryValue {
@@ -17,7 +16,7 @@ export function toQueryValue(parameter: QueryParameter, index: number): QueryVal
 }
 
 function kindOf(value: QueryParameter, index: number): Kind {
-  if (value === null) return { $case: "nullValue", value: NullValue.NULL_VALUE };
+  if (value === null) return undefined;
   switch (typeof value) {
     case "boolean":
       return { $case: "boolValue", value };

@@ -5,6 +5,7 @@ import { callOf, contextOf } from "../files/files-fixture.test.support.js";
 import { latch } from "../testing/latch.js";
 
 import {
+  ATOMIC,
   type BatchFixture,
   gathered,
   ItemStream,
@@ -21,9 +22,12 @@ import { processStream } from "./process-stream.js";
 
 const GONE = new Error("the client is gone");
 
-function stateOf(fixture: BatchFixture, batchId = "b"): Promise<BatchState> {
-  const request = GetBatchRequest.fromPartial({ batchId });
-  return getBatch(request, contextOf(), fixture.batch).then(({ state }) => state);
+function describeBatch(fixture: BatchFixture, batchId = "b"): ReturnType<typeof getBatch> {
+  return getBatch(GetBatchRequest.fromPartial({ batchId }), contextOf(), fixture.batch);
+}
+
+async function stateOf(fixture: BatchFixture, batchId = "b"): Promise<BatchState> {
+  return (await describeBatch(fixture, batchId)).state;
 }
 
 /** Runs `items` until `count` results have come, and cuts the stream. */
@@ -129,6 +133,25 @@ describe("a second stream of a batch", () => {
     await expect(first).rejects.toMatchObject({ reason: "CONSUMER_REPLACED" });
     expect(overlaps).toBe(0);
     expect(test.texts).toEqual(["0", "0", "1"]);
+  });
+});
+
+describe("a stream whose client takes nothing", () => {
+  it.each([
+    ["while it has results", ATOMIC],
+    ["while it has results, all there are", {}],
+  ])("does not hold up the next stream of its batch %s, and writes nothing over it", async (_, options) => {
+    await using fixture = await openBatchFixture();
+    const puts = ["a", "b", "c"].map((key) => ({ operation: "dataset.put", attributes: new Map([["key", key]]) }));
+    const first = processStream(requestsOf(puts, { batchId: "b", ...options }), contextOf(), fixture.batch);
+    await first.next();
+    while ((await describeBatch(fixture)).summary?.successCount !== 3)
+      await new Promise((resolve) => setImmediate(resolve));
+    const more = [...puts, { operation: "echo" }];
+    const { summary } = await run(fixture, more, { batchId: "b" });
+    expect(summary).toMatchObject({ processedCount: 4, successCount: 4 });
+    await gathered(first).catch(({ reason }: { reason: string }) => expect(reason).toBe("CONSUMER_REPLACED"));
+    expect((await describeBatch(fixture)).summary).toMatchObject({ processedCount: 4, successCount: 4 });
   });
 });
 

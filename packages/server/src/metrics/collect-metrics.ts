@@ -9,8 +9,8 @@ import { storeBatch, type StoredBatch } from "./store-batch.js";
 import { StreamProducer } from "./stream-producer.js";
 import { StreamSummary } from "./summary.js";
 
-/** Batches of one stream that are being stored at a time: with 256 KiB each, 1 MiB. */
-const MAX_STORING = 4;
+/** Batches of one stream that are being stored at a time: with 256 KiB each, 4 MiB. */
+const MAX_STORING = 16;
 
 /** How long a sample waits for others to be stored with, if another one comes then, in milliseconds. */
 const MAX_WAIT_MS = 1000;
@@ -62,7 +62,7 @@ class Collection {
 
   async finish(): Promise<MetricsSummary> {
     await this.#flush(0);
-    return this.#summary.message;
+    return this.#summary.message();
   }
 
   #begin(): SampleBatchDraft {

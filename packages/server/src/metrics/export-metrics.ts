@@ -18,5 +18,5 @@ export async function exportMetrics(
   const batch = exportBatchOf(request, producer, deps);
   const summary = new StreamSummary();
   summary.add(await storeBatch(batch, producer.goOnTo(batch.upTo), deps));
-  return { summary: summary.message };
+  return { summary: await summary.message() };
 }

@@ -1,4 +1,4 @@
-import type { QueryMetricsRequest, QueryMetricsResponse } from "@millrace/shared-types";
+import { type QueryMetricsRequest, type QueryMetricsResponse, timestampOfMs } from "@millrace/shared-types";
 
 import type { CallContext } from "../rpc/call-context.js";
 
@@ -23,11 +23,7 @@ export async function* queryMetrics(
     signal.throwIfAborted();
     for (const { group, startMs, aggregate } of windows) {
       const labels = new Map(groupLabels[group]);
-      const windowStart = {
-        seconds: Math.floor(startMs / 1000),
-        nanos: (((startMs % 1000) + 1000) % 1000) * 1_000_000,
-      };
-      yield { labels, windowStart, aggregate: aggregateMessage(aggregate, plan.quantiles) };
+      yield { labels, windowStart: timestampOfMs(startMs), aggregate: aggregateMessage(aggregate, plan.quantiles) };
     }
   }
 }

@@ -1,7 +1,9 @@
 import type { Metric } from "@millrace/shared-types";
 
+import { packDistribution } from "../ports/distribution.js";
 import type { SampleDraft, SeriesDraft } from "../ports/metric-store.js";
 
+import { partsOf } from "./distribution.js";
 import { invalid, refusalOf, type SampleRefusal, type SampleTimes, timeOf } from "./sample-refusal.js";
 
 /** Samples of a stream that are stored together, at most … */
@@ -70,15 +72,11 @@ export class SampleBatchDraft {
       this.refused.push({ index, name: metric.name, refusal });
       return;
     }
-    const { value, weight, sequence } = metric;
+    const { sequence } = metric;
+    const content = contentOf(metric);
     this.indexes.push(index);
-    this.samples.push({
-      series: this.#seriesOf(metric),
-      timeMs: timeOf(metric, nowMs),
-      value,
-      weight: weight || 1,
-      sequence,
-    });
+    this.samples.push({ series: this.#seriesOf(metric), timeMs: timeOf(metric, nowMs), sequence, ...content });
+    this.#bytes += content.sketch?.length ?? 0;
   }
 
   /** Index of the sample's series in the batch. */
@@ -103,6 +101,12 @@ export class SampleBatchDraft {
     }
     return known;
   }
+}
+
+function contentOf({ value, weight, distribution }: Metric): Pick<SampleDraft, "value" | "weight" | "sketch"> {
+  if (distribution === undefined) return { value, weight: weight || 1 };
+  const { sum, count } = distribution;
+  return { value: sum / count, weight: count, sketch: packDistribution(partsOf(distribution)) };
 }
 
 /** Labels in the form in which series are compared: names have no characters that JSON would change. */

@@ -10,6 +10,7 @@ import {
   ServiceError,
 } from "@millrace/shared-types";
 
+import { distributionRefusal } from "./distribution.js";
 import type { MetricsLimits } from "./metrics-deps.js";
 
 /** Why a sample is not stored. A plain value: among millions of bad samples few are told, and errors cost too much. */
@@ -35,6 +36,7 @@ const KINDS: ReadonlySet<number> = new Set<number>([
   MetricKind.GAUGE,
   MetricKind.DELTA,
   MetricKind.CUMULATIVE,
+  MetricKind.DISTRIBUTION,
 ]);
 
 const NANOS_PER_MS = 1_000_000;
@@ -53,7 +55,8 @@ export function refusalOf(metric: Metric, times: SampleTimes): SampleRefusal | u
     timeRefusal(metric.timestamp, times) ??
     weightRefusal(metric.weight) ??
     (KINDS.has(metric.kind) ? undefined : invalid("kind", `has no value ${String(metric.kind)}`)) ??
-    bytesRefusal("unit", "max_metric_unit_bytes", MAX_METRIC_UNIT_BYTES, metric.unit)
+    bytesRefusal("unit", "max_metric_unit_bytes", MAX_METRIC_UNIT_BYTES, metric.unit) ??
+    distributionRefusal(metric)
   );
 }
 

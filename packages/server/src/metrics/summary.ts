@@ -1,7 +1,7 @@
 import {
   type ItemError,
+  type MetricAggregate,
   type MetricsSummary,
-  MetricsSummary as MetricsSummaryMessage,
   type Status,
   statusOf,
 } from "@millrace/shared-types";
@@ -24,6 +24,9 @@ const NAME_BYTES = 224;
 
 /** Bins of the sketches of all names: 10 MiB. */
 const MAX_BINS = 262_144;
+
+/** Names that are described in one go. */
+const STEP_NAMES = 500;
 
 const QUANTILES = [0.5, 0.9, 0.95, 0.99];
 
@@ -50,26 +53,34 @@ export class StreamSummary {
     this.#rejected += refused.length;
     this.#rejections.push(...refused.slice(0, MAX_REJECTIONS - this.#rejections.length));
     this.#committedSequence = Math.max(this.#committedSequence, batch.committedSequence);
-    for (const [at, { series, value, weight, timeMs }] of draft.samples.entries()) {
+    for (const [at, sample] of draft.samples.entries()) {
       if (outcomes[at] !== SampleOutcome.STORED) continue;
-      this.#seriesIds.add(seriesIds[series] ?? 0);
-      this.#tallyOf(draft.series[series]?.name ?? "")?.add(value, weight, timeMs);
+      this.#seriesIds.add(seriesIds[sample.series] ?? 0);
+      this.#tallyOf(draft.series[sample.series]?.name ?? "")?.add(sample);
     }
   }
 
-  get message(): MetricsSummary {
-    const tallies = [...this.#tallies];
-    return MetricsSummaryMessage.fromPartial({
+  /** Works on some names at a time, and lets others work in between. */
+  async message(): Promise<MetricsSummary> {
+    const aggregates = new Map<string, number>();
+    const stats = new Map<string, MetricAggregate>();
+    for (const [name, tally] of this.#tallies) {
+      const aggregate = tally.aggregate(QUANTILES);
+      aggregates.set(name, aggregate.sum);
+      stats.set(name, aggregateMessage(aggregate, QUANTILES));
+      if (stats.size % STEP_NAMES === 0) await new Promise(setImmediate);
+    }
+    return {
       totalCount: this.#stored,
-      aggregates: new Map(tallies.map(([name, tally]) => [name, tally.sum])),
-      stats: new Map(tallies.map(([name, tally]) => [name, aggregateMessage(tally.aggregate(QUANTILES), QUANTILES)])),
+      aggregates,
+      stats,
       rejectedCount: this.#rejected,
       rejections: rejectionMessages(this.#rejections),
       duplicateCount: this.#duplicates,
       seriesCount: this.#seriesIds.size,
       truncated: this.#truncated,
       committedSequence: this.#committedSequence,
-    });
+    };
   }
 
   #tallyOf(name: string): SampleTally | undefined {

@@ -14,6 +14,8 @@ export interface SampleRow {
   readonly timeMs: number;
   readonly value: number;
   readonly weight: number;
+  /** Of a distribution. */
+  readonly sketch?: Uint8Array | undefined;
 }
 
 /** Gives samples of a series, from a moment (inclusive) to another (exclusive), in order of time, in pieces. */
@@ -55,7 +57,7 @@ class WindowBlock {
   }
 
   add(rows: readonly SampleRow[]): void {
-    for (const { timeMs, value, weight } of rows) this.#tallyAt(timeMs).add(value, weight, timeMs);
+    for (const row of rows) this.#tallyAt(row.timeMs).add(row);
   }
 
   windowsOf(group: number): readonly WindowAggregate[] {

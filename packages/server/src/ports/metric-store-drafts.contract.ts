@@ -22,6 +22,7 @@ export interface ShortSample {
   readonly sequence?: number;
   readonly kind?: number;
   readonly unit?: string;
+  readonly sketch?: Uint8Array;
 }
 
 /** A batch of samples; each names its series by itself, so series may come twice. */
@@ -30,8 +31,8 @@ export function batch(samples: readonly ShortSample[], producer?: SampleBatch["p
     series: samples.map(({ name = "m", label = "", kind = 0, unit = "" }) => {
       return { name, labels: label === "" ? "{}" : `{"n":${JSON.stringify(label)}}`, kind, unit };
     }),
-    samples: samples.map(({ timeMs = 1000, value = 1, weight = 1, sequence = 0 }, series) => {
-      return { series, timeMs, value, weight, sequence };
+    samples: samples.map(({ timeMs = 1000, value = 1, weight = 1, sequence = 0, sketch }, series) => {
+      return { series, timeMs, value, weight, sequence, ...(sketch && { sketch }) };
     }),
     ...(producer && { producer }),
   };

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
+import { packDistribution } from "./distribution.js";
 import { type MetricStore, ProducerGap, SampleOutcome } from "./metric-store.js";
 import {
   batch,
@@ -94,6 +95,24 @@ export function describeMetricStore(name: string, makePlace: () => Promise<Metri
           quantiles: [],
         },
       });
+    });
+
+    it("merges distributions with plain samples", async () => {
+      const bins = [
+        { value: 2, weight: 3 },
+        { value: 4, weight: 1 },
+      ];
+      const sketch = packDistribution({ sum: 10.5, min: 1.9, max: 4.1, bins });
+      await store.append(
+        batch([
+          { value: 10.5 / 4, weight: 4, timeMs: 20, sketch },
+          { value: 100, timeMs: 10 },
+        ]),
+      );
+      const [window] = await windowsOf(store, { quantiles: [0, 0.5, 1] });
+      expect(window?.aggregate).toMatchObject({ count: 5, sum: 110.5, min: 1.9, max: 100, avg: 22.1, last: 2.625 });
+      expect(window?.aggregate.stddev).toBeCloseTo(Math.sqrt((3 * 2 ** 2 + 4 ** 2 + 100 ** 2) / 5 - 22 ** 2), 6);
+      expect(window?.aggregate.quantiles.map(Math.round)).toEqual([2, 2, 100]);
     });
 
     it("counts what was sent before once, by producer", async () => {

@@ -21,6 +21,8 @@ export interface SampleDraft {
   readonly weight: number;
   /** Of its producer, 1 or more; 0 in a batch without a producer. */
   readonly sequence: number;
+  /** Of a distribution, see `packDistribution`; its value is its mean then, and its weight its count. */
+  readonly sketch?: Uint8Array;
 }
 
 /** Samples that are stored together. */

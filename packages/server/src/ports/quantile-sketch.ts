@@ -1,5 +1,7 @@
 /** How values are spread, for quantiles. Runs in workers too: imports only node: modules and what does so too. */
 
+import type { WeightedValue } from "./distribution.js";
+
 /** What an estimate may be off by, relative to the value. */
 export const RELATIVE_ACCURACY = 0.01;
 
@@ -69,11 +71,6 @@ export class QuantileSketch {
     const zero = this.#zeros > 0 ? [{ value: 0, weight: this.#zeros }] : [];
     return [...negative.toReversed(), ...zero, ...this.#positive.ascending()];
   }
-}
-
-interface WeightedValue {
-  readonly value: number;
-  readonly weight: number;
 }
 
 /** The value at a rank, 0 for the smallest. */

@@ -33,7 +33,7 @@ describe("SampleTally", () => {
     fc.assert(
       fc.property(samples, (all) => {
         const tally = new SampleTally();
-        for (const { value, weight, timeMs } of all) tally.add(value, weight, timeMs);
+        for (const { value, weight, timeMs } of all) tally.add({ value, weight, timeMs });
         const count = all.reduce((sum, { weight }) => sum + weight, 0);
         const mean = all.reduce((sum, { value, weight }) => sum + value * weight, 0) / count;
         const squares = all.reduce((sum, { value, weight }) => sum + weight * (value - mean) ** 2, 0);
@@ -53,14 +53,14 @@ describe("SampleTally", () => {
 
   it("has no quantile outside of what it saw", () => {
     const tally = new SampleTally(new BinBudget(100));
-    tally.add(100, 1, 0);
+    tally.add({ value: 100, weight: 1, timeMs: 0 });
     expect(tally.aggregate([0, 0.5, 1]).quantiles).toEqual([100, 100, 100]);
   });
 
   it("says infinite of numbers that are too large to square", () => {
     const tally = new SampleTally();
-    tally.add(Number.MAX_VALUE, 1, 0);
-    tally.add(-Number.MAX_VALUE, 1, 0);
+    tally.add({ value: Number.MAX_VALUE, weight: 1, timeMs: 0 });
+    tally.add({ value: -Number.MAX_VALUE, weight: 1, timeMs: 0 });
     expect(tally.aggregate([])).toMatchObject({ sum: 0, stddev: Infinity, min: -Number.MAX_VALUE });
   });
 });

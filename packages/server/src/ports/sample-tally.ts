@@ -1,4 +1,6 @@
 /** What samples say together. Runs in workers too: imports only node: modules and what does so too. */
+import type { SampleRow } from "./aggregate-windows.js";
+import { unpackDistribution } from "./distribution.js";
 import type { Aggregate } from "./metric-store.js";
 import { type BinBudget, QuantileSketch } from "./quantile-sketch.js";
 
@@ -24,6 +26,8 @@ export class SampleTally {
   readonly #sum = new CompensatedSum();
   readonly #sketch: QuantileSketch | undefined;
   #count = 0;
+  /** Weight of all that the mean and the squares are of. */
+  #spread = 0;
   #mean = 0;
   /** Sum of squared distances from the mean (Welford). */
   #squares = 0;
@@ -38,24 +42,15 @@ export class SampleTally {
     this.#sketch = bins && new QuantileSketch(bins);
   }
 
-  add(value: number, weight: number, timeMs: number): void {
-    this.#sum.add(value * weight);
+  add({ value, weight, timeMs, sketch }: SampleRow): void {
+    if (sketch === undefined) this.#addPlain(value, weight);
+    else this.#addDistribution(sketch);
     this.#count += weight;
-    const distance = value - this.#mean;
-    this.#mean += distance * (weight / this.#count); // of a first sample exactly its value
-    this.#squares += weight * distance * (value - this.#mean);
-    if (value < this.#min) this.#min = value;
-    if (value > this.#max) this.#max = value;
     if (timeMs < this.#firstMs) this.#firstMs = timeMs;
     if (timeMs >= this.#lastMs) {
       this.#lastMs = timeMs;
       this.#last = value;
     }
-    this.#sketch?.add(value, weight);
-  }
-
-  get sum(): number {
-    return this.#sum.value;
   }
 
   /** Of one sample at least. @param quantiles from 0 to 1 */
@@ -67,12 +62,35 @@ export class SampleTally {
       min: this.#min,
       max: this.#max,
       avg: sum / this.#count,
-      stddev: Number.isFinite(this.#squares) ? Math.sqrt(Math.max(0, this.#squares / this.#count)) : Infinity,
+      stddev: Number.isFinite(this.#squares) ? Math.sqrt(Math.max(0, this.#squares / this.#spread)) : Infinity,
       last: this.#last,
       firstMs: this.#firstMs,
       lastMs: this.#lastMs,
       quantiles: this.#quantiles(quantiles),
     };
+  }
+
+  #addPlain(value: number, weight: number): void {
+    this.#sum.add(value * weight);
+    if (value < this.#min) this.#min = value;
+    if (value > this.#max) this.#max = value;
+    this.#addToSpread(value, weight);
+  }
+
+  #addDistribution(sketch: Uint8Array): void {
+    const { sum, min, max, bins } = unpackDistribution(sketch);
+    this.#sum.add(sum);
+    this.#min = Math.min(this.#min, min);
+    this.#max = Math.max(this.#max, max);
+    for (const { value, weight } of bins) this.#addToSpread(value, weight);
+  }
+
+  #addToSpread(value: number, weight: number): void {
+    this.#spread += weight;
+    const distance = value - this.#mean;
+    this.#mean += distance * (weight / this.#spread); // of a first sample exactly its value
+    this.#squares += weight * distance * (value - this.#mean);
+    this.#sketch?.add(value, weight);
   }
 
   /** The smallest and the largest are known exactly. */

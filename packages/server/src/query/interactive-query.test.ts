@@ -273,7 +273,7 @@ describe("a result", () => {
       "bytesValue",
       "timestampValue",
       "jsonValue",
-      "nullValue",
+      undefined,
     ]);
   });
 });
@@ -287,7 +287,13 @@ describe("a request", () => {
     [{ query: "rows 1", options: { batchRows: -1 } }, "options.batch_rows: must not be negative"],
     [{ query: "rows 1", options: { timeout: { seconds: -1, nanos: 0 } } }, "options.timeout: must not be negative"],
     [{ query: "rows 1", options: { format: 9 as never } }, "options.format: is 9, which is none"],
-    [{ query: "rows 1", parameters: [{}] }, "parameters[0]: must have a value, which may be null_value"],
+    [
+      {
+        query: "rows 1",
+        parameters: [{}, { kind: { $case: "timestampValue" as const, value: { seconds: 0, nanos: -1 } } }],
+      },
+      "parameters[1]: nanos outside of one second: -1",
+    ],
     [{ query: "x".repeat(101) }, "query: max_query_bytes is 100, not 101"],
     [{ query: "rows 1", queryId: "x".repeat(256) }, "query_id: max_query_id_bytes is 255, not 256"],
   ])("that is wrong is answered, and the stream goes on: %j", async (request, message) => {

@@ -209,7 +209,7 @@ function short({
   suspended,
   progress,
 }: QueryResponse): string {
-  const values = rows?.rows.map((row) => row.values.map(({ kind }) => String(kind?.value)).join(",")).join(" ");
+  const values = rows?.rows.map((row) => row.values.map(({ kind }) => kind?.value as string).join(",")).join(" ");
   const parts = [
     data,
     error && `error ${String(status?.code)}: ${error}`,

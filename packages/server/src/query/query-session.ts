@@ -157,11 +157,12 @@ export class QuerySession {
 }
 
 async function* refusal(
-  error: ServiceError,
+  refused: ServiceError,
   queryId: string,
   context: CallContext,
 ): AsyncGenerator<QueryResponse, void, undefined> {
-  yield await Promise.resolve(failed(error, queryId, context));
+  const answer = await Promise.resolve(failed(refused, queryId, context));
+  yield answer;
 }
 
 /** One message: who reads until there is an error, as who reads until the answer is complete, has read it all. */

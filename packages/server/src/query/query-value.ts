@@ -1,17 +1,15 @@
-import { invalidField, msOfTimestamp, NullValue, type QueryValue, timestampOfMs } from "@millrace/shared-types";
+import { invalidField, msOfTimestamp, type QueryValue, timestampOfMs } from "@millrace/shared-types";
 
 import type { QueryScalar } from "../ports/query-engine.js";
 import type { QueryColumnType } from "../ports/query-tables.js";
 
 type Kind = NonNullable<QueryValue["kind"]>;
 
-const NULL: QueryValue = { kind: { $case: "nullValue", value: NullValue.NULL_VALUE } };
+const NULL: QueryValue = { kind: undefined };
 
 /** A parameter as statements take it. @throws ServiceError `INVALID_FIELD` about `field` */
 export function toScalar({ kind }: QueryValue, field: string): QueryScalar {
   switch (kind?.$case) {
-    case "nullValue":
-      return null;
     case "boolValue":
       return kind.value ? 1n : 0n;
     case "intValue":
@@ -24,7 +22,7 @@ export function toScalar({ kind }: QueryValue, field: string): QueryScalar {
     case "jsonValue":
       return kind.value;
     case undefined:
-      throw invalidField(field, "must have a value, which may be null_value");
+      return null;
   }
 }
 

@@ -5,7 +5,7 @@ import { ListBatchesResponse } from "#gen/streaming/v1/dataset_service.js";
 import { Event, Event_AttributesEntry, type EventBatch } from "#gen/streaming/v1/event.js";
 import { ReadEventsResponse, WatchEventBatchesResponse } from "#gen/streaming/v1/event_service.js";
 import { FileChecksums, FileChunk, FileInfo, FileSpec } from "#gen/streaming/v1/file.js";
-import { Metric, type Metric_LabelsEntry } from "#gen/streaming/v1/metric.js";
+import { Distribution, Metric, type Metric_LabelsEntry } from "#gen/streaming/v1/metric.js";
 import { type ExportMetricsRequest, StreamMetricsRequest } from "#gen/streaming/v1/metric_service.js";
 import type { BinaryReader } from "@bufbuild/protobuf/wire";
 
@@ -191,6 +191,7 @@ function emptyMetric(): Metric {
     producerId: "",
     sequence: 0,
     weight: 0,
+    distribution: undefined,
   };
 }
 
@@ -213,6 +214,7 @@ function decodeRareMetricField(metric: Metric, tag: number, reader: FastReader):
   else if (tag === 0x32) metric.unit = reader.string();
   else if (tag === 0x3a) metric.producerId = reader.string();
   else if (tag === 0x49) metric.weight = reader.double();
+  else if (tag === 0x52) metric.distribution = Distribution.decode(reader as unknown as BinaryReader, reader.uint32());
   else reader.skip(tag & 7);
 }
 

@@ -39,12 +39,12 @@ export class MetricAppender {
     const places = new SeriesPlaces(seriesIn(batch), this.#series);
     const outcomes = new Uint8Array(sampleCount(batch));
     for (let index = 0; index < outcomes.length; index++) {
-      const { series, timeMs, value, weight, sequence } = sampleAt(batch, index);
-      const isOld = producer !== undefined && sequence <= committed;
-      const seriesId = places.idOf(series, !isOld);
+      const sample = sampleAt(batch, index);
+      const isOld = producer !== undefined && sample.sequence <= committed;
+      const seriesId = places.idOf(sample.series, !isOld);
       if (seriesId === undefined) outcomes[index] = SampleOutcome.NO_ROOM;
       else if (isOld) outcomes[index] = SampleOutcome.DUPLICATE;
-      else this.#samples.add(seriesId, timeMs, value, weight);
+      else this.#samples.add(seriesId, sample);
     }
     const committedSequence = Math.max(committed, producer?.upTo ?? 0);
     if (producer !== undefined) this.#statements.goOn.run(producer.id, committedSequence, nowMs);

@@ -15,6 +15,8 @@ export interface PackedBatch {
   /** Left out if no series has one. */
   readonly units?: readonly string[];
   readonly samples: Float64Array;
+  /** Left out if no sample has one. */
+  readonly sketches?: readonly (Uint8Array | undefined)[];
   readonly producer?: ProducerProgress;
 }
 
@@ -23,7 +25,8 @@ export type PackedResult = BatchResult | { readonly gap: { readonly after: numbe
 
 /** What a batch takes, about, in bytes. */
 export function packedBytes({ series, samples }: SampleBatch): number {
-  return series.reduce((sum, { name, labels }) => sum + name.length + labels.length, samples.length * FIELDS * 8);
+  const ofSeries = series.reduce((sum, { name, labels }) => sum + name.length + labels.length, 0);
+  return samples.reduce((sum, { sketch }) => sum + FIELDS * 8 + (sketch?.length ?? 0), ofSeries);
 }
 
 export function packBatch({ series, samples, producer }: SampleBatch): PackedBatch {
@@ -41,6 +44,7 @@ export function packBatch({ series, samples, producer }: SampleBatch): PackedBat
     kinds: Uint8Array.from(series, ({ kind }) => kind),
     ...(series.some(({ unit }) => unit !== "") && { units: series.map(({ unit }) => unit) }),
     samples: packed,
+    ...(samples.some(({ sketch }) => sketch !== undefined) && { sketches: samples.map(({ sketch }) => sketch) }),
     ...(producer && { producer }),
   };
 }
@@ -62,13 +66,15 @@ export function sampleCount({ samples }: PackedBatch): number {
   return samples.length / FIELDS;
 }
 
-export function sampleAt({ samples }: PackedBatch, index: number): SampleDraft {
+export function sampleAt({ samples, sketches }: PackedBatch, index: number): SampleDraft {
   const at = index * FIELDS;
+  const sketch = sketches?.[index];
   return {
     series: samples[at] ?? 0,
     timeMs: samples[at + 1] ?? 0,
     value: samples[at + 2] ?? 0,
     weight: samples[at + 3] ?? 0,
     sequence: samples[at + 4] ?? 0,
+    ...(sketch && { sketch }),
   };
 }

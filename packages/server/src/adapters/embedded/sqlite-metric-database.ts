@@ -6,7 +6,8 @@ import { checkSchemaVersion, METRIC_SCHEMA_VERSION } from "./sqlite-metric-forma
 /**
  * `series`: a metric's name and its labels (a JSON object of texts), the kind (a number of the contract's MetricKind)
  * and the unit that its newest sample named. `samples`: number of the series, moment in milliseconds since 1970, value,
- * and how many samples it stands for.
+ * and how many samples it stands for; a distribution has its mean as value, its count as weight, and a sketch, which
+ * packDistribution has packed.
  *
  * Samples are written twice: to `arrivals` as they come, at the end of one table, and from there, many at a time, to
  * `settled`, which is in order of series and time. Written there at once, a thousand samples of a thousand series
@@ -28,7 +29,8 @@ const SCHEMA = `
     series_id INTEGER NOT NULL,
     time_ms INTEGER NOT NULL,
     value REAL NOT NULL,
-    weight REAL NOT NULL
+    weight REAL NOT NULL,
+    sketch BLOB
   ) STRICT;
   CREATE TABLE settled (
     series_id INTEGER,
@@ -36,13 +38,14 @@ const SCHEMA = `
     number INTEGER,
     value REAL NOT NULL,
     weight REAL NOT NULL,
+    sketch BLOB,
     PRIMARY KEY (series_id, time_ms, number)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE progress (one INTEGER PRIMARY KEY CHECK (one = 1), settled_to INTEGER NOT NULL) STRICT;
   INSERT INTO progress VALUES (1, 0);
   CREATE VIEW samples AS
-    SELECT series_id, time_ms, value, weight FROM settled
-    UNION ALL SELECT series_id, time_ms, value, weight FROM arrivals;
+    SELECT series_id, time_ms, value, weight, sketch FROM settled
+    UNION ALL SELECT series_id, time_ms, value, weight, sketch FROM arrivals;
   CREATE TABLE producers (
     producer_id TEXT PRIMARY KEY,
     sequence INTEGER NOT NULL,

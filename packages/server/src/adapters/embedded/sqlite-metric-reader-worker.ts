@@ -36,7 +36,8 @@ function run(request: MetricReadRequest): MetricReadResults[keyof MetricReadResu
     case "aggregate":
       return reader.aggregate(request.id, request.plan);
     case "leave":
-      return void reader.leave(request.id);
+      reader.leave(request.id);
+      return undefined;
     case "close":
       return close();
   }

@@ -35,7 +35,7 @@ export class MetricReader {
         `${series} NOT INDEXED WHERE series_id > ? AND name >= ? AND name < ? ORDER BY series_id LIMIT ?`,
       ),
       samples: database.prepare(
-        `SELECT time_ms, number, value, weight FROM settled
+        `SELECT time_ms, number, value, weight, sketch FROM settled
          WHERE series_id = ? AND (time_ms, number) > (?, ?) AND time_ms < ?
          ORDER BY time_ms, number LIMIT ${String(FETCH_SAMPLES)}`,
       ),
@@ -95,7 +95,9 @@ export class MetricReader {
     let after: readonly [timeMs: number, number: number] = [fromMs, -1];
     for (;;) {
       const rows = this.#statements.samples.all(seriesId, ...after, toMs) as unknown as readonly PackedRow[];
-      yield rows.map(([timeMs, , value, weight]) => ({ timeMs, value, weight }));
+      yield rows.map(([timeMs, , value, weight, sketch]) => {
+        return { timeMs, value, weight, sketch: sketch ?? undefined };
+      });
       const last = rows.at(-1);
       if (last === undefined || rows.length < FETCH_SAMPLES) return;
       after = [last[0], last[1]];
@@ -103,7 +105,7 @@ export class MetricReader {
   }
 }
 
-type PackedRow = readonly [timeMs: number, number: number, value: number, weight: number];
+type PackedRow = readonly [timeMs: number, number: number, value: number, weight: number, sketch: Uint8Array | null];
 
 function withinChars(series: readonly StoredSeries[]): readonly StoredSeries[] {
   let chars = 0;

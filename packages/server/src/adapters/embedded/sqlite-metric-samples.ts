@@ -1,6 +1,14 @@
 /** The samples of a SqliteMetricStore, as its writing thread sees them. Imports only node: modules. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
+/** What is kept of a sample besides its series. */
+export interface ArrivingSample {
+  readonly timeMs: number;
+  readonly value: number;
+  readonly weight: number;
+  readonly sketch?: Uint8Array | null;
+}
+
 /** Writes samples as they come, and moves them to where they are read. Within a transaction of the caller. */
 export class SampleTables {
   readonly #settleSamples: number;
@@ -12,9 +20,9 @@ export class SampleTables {
   constructor(database: DatabaseSync, settleSamples: number) {
     this.#settleSamples = settleSamples;
     this.#statements = {
-      arrive: database.prepare("INSERT INTO arrivals VALUES (?, ?, ?, ?, ?)"),
+      arrive: database.prepare("INSERT INTO arrivals VALUES (?, ?, ?, ?, ?, ?)"),
       settle: database.prepare(
-        `INSERT INTO settled SELECT series_id, time_ms, number, value, weight FROM arrivals
+        `INSERT INTO settled SELECT series_id, time_ms, number, value, weight, sketch FROM arrivals
          ORDER BY series_id, time_ms, number`,
       ),
       clear: database.prepare("DELETE FROM arrivals"),
@@ -27,10 +35,10 @@ export class SampleTables {
     this.load();
   }
 
-  add(seriesId: number, timeMs: number, value: number, weight: number): void {
+  add(seriesId: number, { timeMs, value, weight, sketch = null }: ArrivingSample): void {
     this.#number += 1;
     this.#arrivals += 1;
-    this.#statements.arrive.run(this.#number, seriesId, timeMs, value, weight);
+    this.#statements.arrive.run(this.#number, seriesId, timeMs, value, weight, sketch);
   }
 
   settleIfMany(): void {

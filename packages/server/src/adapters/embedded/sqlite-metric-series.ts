@@ -44,7 +44,7 @@ export class SeriesTable {
     const [newKind, newUnit] = [kind || found.kind, unit || found.unit];
     if (newKind !== found.kind || newUnit !== found.unit) {
       this.#statements.describe.run(newKind, newUnit, found.id);
-      this.#known.set(key, { id: found.id, kind: newKind, unit: newUnit });
+      this.#known.set(key, { id: found.id, kind: newKind, unit: newUnit }); // under the copy that is there
     }
     return found.id;
   }
@@ -78,7 +78,8 @@ export class SeriesTable {
 
   #keep(key: string, series: KnownSeries): void {
     if (this.#knownChars + key.length > MAX_KNOWN_CHARS) this.#clear();
-    this.#known.set(key, series);
+    // A copy: the key may be a slice of the text of a whole batch, and would keep that.
+    this.#known.set(Buffer.from(key).toString(), series);
     this.#knownChars += key.length;
   }
 

@@ -17,7 +17,7 @@ import {
 
 import { BatchQueue } from "./sqlite-batch-queue.js";
 import { packBatch, packedBytes, type PackedResult } from "./sqlite-metric-batches.js";
-import { metricErrorOf, metricsUnavailable } from "./sqlite-metric-errors.js";
+import { metricsUnavailable } from "./sqlite-metric-errors.js";
 import { checkHeader, HEADER_BYTES } from "./sqlite-metric-format.js";
 import type {
   MetricFailure,
@@ -27,7 +27,8 @@ import type {
   MetricWriteRequest,
   MetricWriteResults,
 } from "./sqlite-metric-protocol.js";
-import { SqliteThread } from "./sqlite-thread.js";
+import { MetricThread } from "./sqlite-metric-thread.js";
+import type { SqliteThread } from "./sqlite-thread.js";
 
 export interface SqliteMetricStoreOptions extends MetricStoreLimits {
   /** Says when producers were heard of. Default: the machine's. */
@@ -51,12 +52,12 @@ type Reader = SqliteThread<MetricReadRequest, MetricReadResults, MetricFailure>;
  * while one transaction runs share the next one, and its one fsync. Another one aggregates beside it. Both are started
  * when they are first needed: a server without metrics does not wait for them.
  *
- * A full disk fails the batches that meet it; after any other failure to write, nothing more is acknowledged until
- * the store is opened anew, and reads go on.
+ * A full disk fails the batches that meet it, and aggregations: they first sort what is new. After any other failure
+ * to write, nothing more is acknowledged or aggregated until the store is opened anew.
  */
 export class SqliteMetricStore implements MetricStore {
-  readonly #writer: LazyThread<MetricWriteRequest, MetricWriteResults>;
-  readonly #reader: LazyThread<MetricReadRequest, MetricReadResults>;
+  readonly #writer: MetricThread<MetricWriteRequest, MetricWriteResults>;
+  readonly #reader: MetricThread<MetricReadRequest, MetricReadResults>;
   readonly #batches: BatchQueue<SampleBatch, BatchResult | ProducerGap>;
   #lastAggregation = 0;
   #aggregations = 0;
@@ -65,8 +66,8 @@ export class SqliteMetricStore implements MetricStore {
   #closed: Promise<void> | undefined;
 
   private constructor(workerData: MetricWorkerData, clock: Clock) {
-    this.#writer = new LazyThread("sqlite-metric-writer-worker", workerData);
-    this.#reader = new LazyThread("sqlite-metric-reader-worker", workerData);
+    this.#writer = new MetricThread("sqlite-metric-writer-worker", workerData);
+    this.#reader = new MetricThread("sqlite-metric-reader-worker", workerData);
     this.#batches = new BatchQueue(packedBytes, async (batches) => {
       const writer: Writer = await this.#writer.started();
       const packed = batches.map(packBatch);
@@ -170,57 +171,12 @@ export class SqliteMetricStore implements MetricStore {
 
   async #close(): Promise<void> {
     await this.#batches.drain();
-    await this.#reader.close();
-    await this.#writer.close();
+    await this.#reader.close({ kind: "close" });
+    await this.#writer.close({ kind: "close" });
   }
 
   #checkOpen(): void {
     if (this.#closed !== undefined) throw metricsUnavailable("the store is closed");
-  }
-}
-
-/** A thread that is started when it is first needed, and again if it could not be. */
-class LazyThread<Request extends { readonly kind: string }, Results> {
-  readonly #worker: string;
-  readonly #workerData: MetricWorkerData;
-  #starting: Promise<SqliteThread<Request, Results, MetricFailure>> | undefined;
-
-  constructor(worker: string, workerData: MetricWorkerData) {
-    this.#worker = worker;
-    this.#workerData = workerData;
-  }
-
-  started(): Promise<SqliteThread<Request, Results, MetricFailure>> {
-    this.#starting ??= this.#start();
-    return this.#starting;
-  }
-
-  /** As {@link started}, but another one if it has ended. */
-  async alive(): Promise<SqliteThread<Request, Results, MetricFailure>> {
-    const thread = await this.started();
-    if (!thread.hasEnded) return thread;
-    this.#starting = undefined;
-    return this.started();
-  }
-
-  async close(): Promise<void> {
-    const thread = await this.#starting?.catch(() => undefined);
-    await thread?.close({ kind: "close" } as unknown as Request);
-  }
-
-  async #start(): Promise<SqliteThread<Request, Results, MetricFailure>> {
-    try {
-      const started = await SqliteThread.start<Request, Results, MetricFailure>({
-        worker: this.#worker,
-        workerData: this.#workerData,
-        errorOf: metricErrorOf,
-        unavailable: metricsUnavailable,
-      });
-      return started.thread;
-    } catch (error) {
-      this.#starting = undefined;
-      throw metricsUnavailable(error);
-    }
   }
 }
 

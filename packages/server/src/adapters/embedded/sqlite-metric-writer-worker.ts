@@ -73,7 +73,8 @@ function run(request: WriteTask["request"]): MetricWriteResults[keyof MetricWrit
     case "append":
       return request.batches.map((batch) => appender.append(batch, request.nowMs));
     case "settle":
-      return void samples.settle();
+      samples.settle();
+      return undefined;
     case "sweep":
       return remover.sweep(request.beforeMs, request.afterId);
   }

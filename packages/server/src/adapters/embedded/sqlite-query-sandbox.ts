@@ -40,7 +40,7 @@ export class QuerySandbox {
   /** While the sandbox does something itself. */
   #isOurs = true;
   #scope: QueryScope = NOBODY;
-  #rows: Iterator<unknown> | undefined;
+  #rows: Iterator<readonly QueryScalar[], undefined> | undefined;
   /** A row that did not fit into the batch before. */
   #next: { readonly row: readonly QueryScalar[]; readonly bytes: number } | undefined;
 
@@ -76,7 +76,10 @@ export class QuerySandbox {
     const prepared = this.#data.prepare(statement.sql);
     prepared.setReadBigInts(true);
     prepared.setReturnArrays(true);
-    this.#rows = prepared.iterate(namedParameters(statement.parameters)) as Iterator<unknown>;
+    this.#rows = prepared.iterate(namedParameters(statement.parameters)) as unknown as Iterator<
+      readonly QueryScalar[],
+      undefined
+    >;
     return shape;
   }
 
@@ -127,9 +130,9 @@ export class QuerySandbox {
       this.#next = undefined;
       return kept;
     }
-    const { done, value } = this.#rows?.next() ?? { done: true, value: undefined };
-    if (done === true) return undefined;
-    const row = value as readonly QueryScalar[];
+    const next = this.#rows?.next();
+    if (next === undefined || next.done === true) return undefined;
+    const row = next.value;
     const bytes = row.reduce<number>((sum, each) => sum + VALUE_BYTES + bytesOf(each), 0);
     if (bytes > this.#maxValueBytes) {
       throw new QueryError("QUERY_LIMIT", `a row is larger than ${String(this.#maxValueBytes)} bytes`);

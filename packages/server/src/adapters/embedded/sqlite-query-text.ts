@@ -22,15 +22,15 @@ export function checkStatement(sql: string): number {
     const { parameter, word, end } = match.groups ?? {};
     if (isBlank(match[0])) continue;
     if (end !== undefined) {
+      if (first === undefined) throw new QueryError("INVALID_QUERY", "expected a statement before the semicolon");
       hasEnded = true;
       continue;
     }
-    if (hasEnded && first !== undefined) throw new QueryError("INVALID_QUERY", "expected one statement, got several");
+    if (hasEnded) throw new QueryError("INVALID_QUERY", "expected one statement, got several");
     first ??= (word ?? match[0]).toLowerCase();
     if (parameter !== undefined) parameters = Math.max(parameters, parameterNumber(parameter));
   }
   if (first === undefined) throw new QueryError("INVALID_QUERY", "expected a statement, got none");
-  if (hasEnded && !endsWell(sql)) throw new QueryError("INVALID_QUERY", "expected a statement before the semicolon");
   if (!FIRST_WORDS.includes(first)) {
     throw new QueryError("QUERY_NOT_READ_ONLY", "only SELECT, WITH ... SELECT and VALUES can be run");
   }
@@ -39,12 +39,6 @@ export function checkStatement(sql: string): number {
 
 function isBlank(token: string): boolean {
   return /^\s/.test(token) || token.startsWith("--") || token.startsWith("/*");
-}
-
-/** Whether no semicolon comes before the statement. */
-function endsWell(sql: string): boolean {
-  for (const match of sql.matchAll(TOKEN)) if (!isBlank(match[0])) return match.groups?.["end"] === undefined;
-  return false;
 }
 
 function parameterNumber(text: string): number {

@@ -5,19 +5,26 @@
 import { Worker } from "node:worker_threads";
 
 import { failureOf } from "./sqlite-query-failure.js";
-import type { QueryProcessAnswer, QueryProcessRequest, QueryProcessSetup } from "./sqlite-query-protocol.js";
+import type {
+  QueryProcessAnswer,
+  QueryProcessLimits,
+  QueryProcessRequest,
+  QueryProcessSetup,
+} from "./sqlite-query-protocol.js";
 import { QuerySandbox } from "./sqlite-query-sandbox.js";
 
 process.once("message", ({ files, limits }: QueryProcessSetup) => {
-  const guard = new URL(
-    `./sqlite-query-guard-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
-    import.meta.url,
-  );
-  new Worker(guard, { workerData: { maxResidentBytes: limits.maxResidentBytes } });
+  startGuard(limits);
   const sandbox = new QuerySandbox(files, limits);
   process.on("message", (request: QueryProcessRequest) => say(answerTo(request, sandbox)));
   say({ kind: "ready" });
 });
+
+/** A thread that is never asked anything: it watches. */
+function startGuard({ maxResidentBytes }: QueryProcessLimits): Worker {
+  const file = `./sqlite-query-guard-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`;
+  return new Worker(new URL(file, import.meta.url), { workerData: { maxResidentBytes } });
+}
 
 function answerTo(request: QueryProcessRequest, sandbox: QuerySandbox): QueryProcessAnswer {
   try {

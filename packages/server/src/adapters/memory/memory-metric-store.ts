@@ -127,8 +127,8 @@ export class MemoryMetricStore implements MetricStore {
     if (series === undefined) return SampleOutcome.NO_ROOM;
     const { kind, unit } = series.stored;
     series.stored = { ...series.stored, kind: draft.kind || kind, unit: draft.unit || unit };
-    const { timeMs, value, weight } = sample;
-    series.samples.push({ timeMs, value, weight });
+    const { timeMs, value, weight, sketch } = sample;
+    series.samples.push({ timeMs, value, weight, sketch });
     return SampleOutcome.STORED;
   }
 

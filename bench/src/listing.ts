@@ -133,7 +133,8 @@ function rowsOf({ contenders, targets }: Comparison, rates: readonly (readonly n
     const row: Record<string, unknown> = { server, client, "items/s": rounded(median(own)) };
     if (server === "nice-grpc") return row;
     for (const [peer, target] of Object.entries(targets)) {
-      const peerRates = rates[contenders.findIndex((each) => each.server === "nice-grpc" && each.client === peer)] ?? [];
+      const peerRates =
+        rates[contenders.findIndex((each) => each.server === "nice-grpc" && each.client === peer)] ?? [];
       const ratio = median(own.map((rate, round) => rate / (peerRates[round] ?? Number.NaN)));
       row[`× ${peer}`] = `${ratio.toFixed(2)} (${String(target)} ${ratio >= target ? "met" : "MISSED"})`;
     }

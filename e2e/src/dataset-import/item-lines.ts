@@ -8,7 +8,9 @@ const CHUNK_LINES = 1000;
 const READ_BYTES = 256 * 1024;
 
 /** Texts are pieces of it: some characters take two bytes, some are escaped. */
-const TEXT = Array.from({ length: 40 }, (_, n) => `${String(n * 7919)} größer, "so" much for item ${String(n)}; `).join("");
+const TEXT = Array.from({ length: 40 }, (_, n) => `${String(n * 7919)} größer, "so" much for item ${String(n)}; `).join(
+  "",
+);
 
 /** Item `n` as a line of NDJSON, in the order of keys: 240 bytes, more or less. */
 function itemLine(n: number): string {

@@ -9,7 +9,16 @@ const NO_ITEM: DataItem = DataItem.fromPartial({});
 const NO_HEAD: Pick<DataItem, "name" | "contentType" | "attributes"> = NO_ITEM;
 
 /** Of the fields of a DataItem that are not in the head, and of a Timestamp. */
-const TAG = { id: 0x08, data: 0x12, key: 0x1a, cursor: 0x22, version: 0x28, updateTime: 0x32, seconds: 0x08, nanos: 0x10 };
+const TAG = {
+  id: 0x08,
+  data: 0x12,
+  key: 0x1a,
+  cursor: 0x22,
+  version: 0x28,
+  updateTime: 0x32,
+  seconds: 0x08,
+  nanos: 0x10,
+};
 
 /** What the writer of a row said of it. */
 export function headOf({ head }: Pick<Row, "head">): Pick<DataItem, "name" | "contentType" | "attributes"> {

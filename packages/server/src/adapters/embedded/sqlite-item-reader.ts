@@ -3,7 +3,15 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 import { type ChangeScan, type CollectionSize, type RowScan, SnapshotExpired } from "../../ports/item-store.js";
 
-import { addFound, columns, type FoundRow, joined, packedScanSql, type PackedRows, scanSql } from "./sqlite-item-found.js";
+import {
+  addFound,
+  columns,
+  type FoundRow,
+  joined,
+  packedScanSql,
+  type PackedRows,
+  scanSql,
+} from "./sqlite-item-found.js";
 import { keyAfter, type KeyRange, keyRangeOf } from "./sqlite-item-key-range.js";
 import type { ItemReadRequest, ItemReadResults } from "./sqlite-item-protocol.js";
 import type { RowRecord } from "./sqlite-item-record.js";

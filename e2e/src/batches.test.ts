@@ -56,26 +56,26 @@ describe("batches over the wire", () => {
     const { batch } = stage.client();
     let told = 0;
     let restarting = Promise.resolve();
-    const summary = await batch.process(numbered(1500), {
+    const summary = await batch.process(numbered(900), {
       operation: "sleepy",
       batchId: "b",
       onResult: () => {
-        if (++told % 500 === 250) restarting = restarting.then(() => stage.restart());
+        if (++told % 300 === 150) restarting = restarting.then(() => stage.restart());
       },
     });
     await restarting;
-    expect(summary).toMatchObject({ processed: 1500, succeeded: 1500 });
-    expect(told).toBe(1500);
-    expect(await batch.get("b")).toMatchObject({ state: "done", processed: 1500, succeeded: 1500 });
+    expect(summary).toMatchObject({ processed: 900, succeeded: 900 });
+    expect(told).toBe(900);
+    expect(await batch.get("b")).toMatchObject({ state: "done", processed: 900, succeeded: 900 });
     await stage.restart();
     let next = 0;
     for await (const result of batch.results("b", { pageSize: 400 })) {
       expect([result.index, result.text()]).toEqual([next, String(next)]);
       next++;
     }
-    expect(next).toBe(1500);
-    const again = await batch.process(numbered(1500), { operation: "sleepy", batchId: "b" });
-    expect(again).toMatchObject({ succeeded: 1500, replayed: 1500 });
+    expect(next).toBe(900);
+    const again = await batch.process(numbered(900), { operation: "sleepy", batchId: "b" });
+    expect(again).toMatchObject({ succeeded: 900, replayed: 900 });
   }, 60_000);
 
   it("answer a client of the seed's RPC with the status of each item", async () => {
@@ -147,6 +147,22 @@ describe("batches over the wire", () => {
     expect(summary.skipped).toBeGreaterThan(0);
     expect(summary.succeeded + summary.skipped).toBe(2000);
     expect(await other.batch.get("b")).toMatchObject({ state: "cancelled", processed: 2000 });
+  });
+
+  it("have one stream: the newer one goes on, and the older one is told", async () => {
+    await using stage = await openStage();
+    const [first, second] = [stage.client(), stage.client()];
+    const options = { operation: "sleepy", batchId: "b" };
+    let taking: Promise<object> | undefined;
+    const running = first.batch.process(numbered(2000), {
+      ...options,
+      onResult: () => {
+        taking ??= second.batch.process(numbered(2000), options);
+      },
+    });
+    await expect(running).rejects.toMatchObject({ kind: "aborted", reason: "CONSUMER_REPLACED" });
+    expect(await taking).toMatchObject({ processed: 2000, succeeded: 2000 });
+    expect(await first.batch.get("b")).toMatchObject({ state: "done", processed: 2000 });
   });
 
   it("name the processors that there are", async () => {

@@ -214,6 +214,11 @@ describe("the exit code", () => {
     expect(stderr).toBe("millrace: UNAVAILABLE: connect ECONNREFUSED 127.0.0.1:1\n");
   });
 
+  it("is 130 after Ctrl-C, without promises for a command that begins anew", async () => {
+    const { code, stderr } = await run(["ls"], new CancelledError("cancelled"), AbortSignal.abort());
+    expect({ code, stderr }).toEqual({ code: 130, stderr: "millrace: interrupted\n" });
+  });
+
   it("is 130 after Ctrl-C, with the advice to run it again", async () => {
     const interrupted = AbortSignal.abort();
     const { code, stderr } = await run(["upload", "a"], new CancelledError("cancelled"), interrupted);

@@ -57,6 +57,9 @@ const COMMANDS = [
   queryCommand,
 ];
 
+/** Those that remember what they have done. */
+const CONTINUED: readonly string[] = ["upload", "download"];
+
 /**
  * Runs one command.
  *
@@ -67,7 +70,7 @@ export async function runCli(args: readonly string[], context: CommandContext): 
     await programOf(context).parseAsync(args, { from: "user" });
     return ExitCode.OK;
   } catch (error) {
-    return exitCodeOf(error, context);
+    return exitCodeOf(error, args, context);
   }
 }
 
@@ -91,13 +94,15 @@ function withSubcommands(command: Command): readonly Command[] {
   return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
-function exitCodeOf(error: unknown, { terminal, signal }: CommandContext): ExitCode {
+function exitCodeOf(error: unknown, args: readonly string[], { terminal, signal }: CommandContext): ExitCode {
   // Commander has printed what is wrong, or the help that was asked for.
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.WRONG_USAGE;
   if (!signal.aborted) {
     terminal.err(failureLine(error));
     return ExitCode.FAILED;
   }
-  terminal.err("millrace: interrupted; uploads and downloads continue when the same command is run again\n");
+  const [command = ""] = args;
+  const continues = CONTINUED.includes(command) ? "; it continues when the same command is run again" : "";
+  terminal.err(`millrace: interrupted${continues}\n`);
   return ExitCode.INTERRUPTED;
 }

@@ -52,6 +52,11 @@ export function invalidField(field: string, description: string): ServiceError {
   });
 }
 
+/** INVALID_ARGUMENT about the order or make-up of a stream's messages. */
+export function protocolViolation(expected: string): ServiceError {
+  return new ServiceError("PROTOCOL_VIOLATION", `expected ${expected}`, { metadata: { expected } });
+}
+
 /** NOT_FOUND about one resource, such as `file "k7…"`. */
 export function resourceNotFound(type: string, name: string): ServiceError {
   return new ServiceError("RESOURCE_NOT_FOUND", `${type} ${JSON.stringify(name)} not found`, {

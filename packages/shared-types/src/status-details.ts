@@ -16,6 +16,11 @@ import type { MessageType } from "./service-definition.js";
 import type { FieldViolation, ServiceError } from "./service-error.js";
 import { durationOfMs, msOfDuration } from "./timestamp.js";
 
+/** An error as it travels within a message. */
+export function statusOf(error: ServiceError): Status {
+  return decodeMessage(Status, encodeStatusDetails(error));
+}
+
 /** The trailer that carries a google.rpc.Status. */
 export const STATUS_DETAILS_KEY = "grpc-status-details-bin";
 

@@ -117,7 +117,7 @@ export const ErrorReason = {
   SLOW_CONSUMER: 43,
   /**
    * CONSUMER_REPLACED - ABORTED. Another stream attached to the subscription with this consumer_id,
-   * or continues the batch with this batch_id.
+   * or continues the batch with this batch_id, or synchronizes this replica.
    */
   CONSUMER_REPLACED: 45,
   /** SNAPSHOT_EXPIRED - FAILED_PRECONDITION. The read snapshot has expired. metadata: snapshot_id. */

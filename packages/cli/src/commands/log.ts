@@ -6,22 +6,23 @@ import { factLines } from "../fact-lines.js";
 import { collect } from "../option-parsers.js";
 
 interface LogCommandOptions extends CommonOptions {
-  readonly stream: readonly string[];
+  readonly stream?: readonly string[];
 }
 
 /** `millrace log`: what the event log holds. */
 export function logCommand(context: CommandContext): Command {
   const command = new Command("log")
     .description("Describe the event log: its epoch, oldest and newest position.")
-    .option("--stream <name>", "also the revisions of this stream (repeatable)", collect, []);
+    .option("--stream <name>", "also the revisions of this stream (repeatable)", collect);
   return withCommonOptions(command).action((options: LogCommandOptions) => log(context, options));
 }
 
 async function log({ terminal, signal, openClient }: CommandContext, options: LogCommandOptions): Promise<void> {
-  await using client = await openClient(options.target);
+  const { target, stream: names = [], json } = options;
+  await using client = await openClient(target);
   const { stream: _none, ...facts } = await client.events.info({ signal });
-  const streams = await streamsOf(client.events, options.stream, signal);
-  if (options.json) return terminal.out(`${JSON.stringify({ ...facts, streams })}\n`);
+  const streams = await streamsOf(client.events, names, signal);
+  if (json) return terminal.out(`${JSON.stringify({ ...facts, streams })}\n`);
   const lines = streams.map(({ name, ...revisions }) => `\n${factLines({ stream: name, ...revisions })}`);
   terminal.out(factLines(facts) + lines.join(""));
 }

@@ -1,3 +1,4 @@
+import { checkHeartbeat } from "../check-heartbeat.js";
 import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
 import { checkNames, type NamesOf } from "../option-names.js";
 import type {
@@ -59,8 +60,6 @@ const SPEC: NamesOf<ChatRoomSpec> = {
 const CHANGES: NamesOf<ChatMemberChanges> = { add: "any", remove: "any" };
 
 const MAX_HISTORY = 1000;
-const MIN_HEARTBEAT_MS = 1000;
-const MAX_HEARTBEAT_MS = 600_000;
 
 /** Refuses options as {@link checkNames} does, a missing room, and a beginning that is none. */
 export function checkJoin({ after, ...target }: ChatJoinTarget, options: ChatJoinOptions): void {
@@ -114,10 +113,4 @@ export function checkMemberChanges(changes: ChatMemberChanges): void {
 function checkPosition({ sequence, epoch = "" }: ChatPosition): void {
   if (Number.isSafeInteger(sequence) && sequence >= 0 && typeof epoch === "string") return;
   throw new TypeError("option 'after' is no position of a room: { sequence, epoch }");
-}
-
-function checkHeartbeat(heartbeatMs: number = MIN_HEARTBEAT_MS): void {
-  if (heartbeatMs === 0 || (heartbeatMs >= MIN_HEARTBEAT_MS && heartbeatMs <= MAX_HEARTBEAT_MS)) return;
-  const range = `${String(MIN_HEARTBEAT_MS)} to ${String(MAX_HEARTBEAT_MS)}, or 0 for none`;
-  throw new RangeError(`option 'heartbeatMs' is ${String(heartbeatMs)}, not ${range}`);
 }

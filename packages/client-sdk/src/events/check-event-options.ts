@@ -1,5 +1,6 @@
 import { MAX_PUBLISH_EVENTS } from "@millrace/shared-types";
 
+import { checkHeartbeat } from "../check-heartbeat.js";
 import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
 import type { CallOptions } from "../options.js";
 import { checkNames, type NamesOf } from "../option-names.js";
@@ -124,13 +125,18 @@ const DELETE: NamesOf<DeleteSubscriptionOptions> = { ...CALL_NAMES, allowMissing
 
 const REPLAY: NamesOf<ReplayParkedOptions> = { ...CALL_NAMES, limit: "number" };
 
-const MIN_HEARTBEAT_MS = 1000;
-const MAX_HEARTBEAT_MS = 600_000;
-
-/** Refuses an event as {@link checkNames} does, and a missing type. */
+/** Refuses an event as {@link checkNames} does, a missing type, and texts that would be stored as others. */
 export function checkEvent(event: Partial<OutgoingEvent>): void {
   checkNames(event, EVENT);
-  if (typeof event.type !== "string") throw new TypeError("'type' is missing: what kind of event is it?");
+  const { id, type, stream, key, source, contentType, attributes = {} } = event;
+  if (typeof type !== "string") throw new TypeError("'type' is missing: what kind of event is it?");
+  for (const [name, text] of Object.entries({ id, type, stream, key, source, contentType })) {
+    if (text !== undefined) assertText(`'${name}'`, text);
+  }
+  for (const [name, text] of Object.entries(attributes)) {
+    assertText("the name of an attribute", name);
+    assertText(`attribute ${JSON.stringify(name)}`, text);
+  }
 }
 
 export function checkPublishOptions(options: PublishOptions): void {
@@ -190,14 +196,19 @@ export function checkReplayOptions(options: ReplayParkedOptions): void {
   checkNames(options, REPLAY);
 }
 
+export function checkTruncate(beforeRevision: number, options: CallOptions): void {
+  checkNames(options, CALL_NAMES);
+  assertInteger("beforeRevision", beforeRevision, 0);
+}
+
 export function checkCall(options: CallOptions): void {
   checkNames(options, CALL_NAMES);
 }
 
-function checkHeartbeat(heartbeatMs: number = MIN_HEARTBEAT_MS): void {
-  if (heartbeatMs === 0 || (heartbeatMs >= MIN_HEARTBEAT_MS && heartbeatMs <= MAX_HEARTBEAT_MS)) return;
-  const range = `${String(MIN_HEARTBEAT_MS)} to ${String(MAX_HEARTBEAT_MS)}, or 0 for none`;
-  throw new RangeError(`option 'heartbeatMs' is ${String(heartbeatMs)}, not ${range}`);
+/** UTF-8 has no half of a surrogate pair: encoders write U+FFFD instead, and two ids become one. */
+function assertText(name: string, text: unknown): void {
+  if (typeof text !== "string") throw new TypeError(`${name} is no text`);
+  if (!text.isWellFormed()) throw new TypeError(`${name} is no Unicode: it has half a surrogate pair`);
 }
 
 function assertInteger(

@@ -11,6 +11,7 @@ describe("the events API", () => {
     const { stream } = await opened.events.info({ stream: "default" });
     expect(stream).toEqual({ name: "default", firstRevision: 1, lastRevision: 3 });
     expect(await opened.events.truncate("default", 2)).toBe(2);
+    await expect(opened.events.truncate("default", Number.NaN)).rejects.toThrow("'beforeRevision' is NaN");
   });
 
   it("makes, describes, lists and deletes subscriptions", async () => {

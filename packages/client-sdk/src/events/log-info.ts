@@ -1,7 +1,7 @@
 import { EventServiceDefinition } from "@millrace/shared-types";
 
 import type { CallOptions } from "../options.js";
-import { checkCall, checkLogInfoOptions } from "./check-event-options.js";
+import { checkLogInfoOptions, checkTruncate } from "./check-event-options.js";
 import type { EventsDeps } from "./events-api.js";
 import type { LogInfo, LogInfoOptions } from "./types.js";
 
@@ -24,7 +24,7 @@ export async function truncate(
   beforeRevision: number,
   options: CallOptions = {},
 ): Promise<number> {
-  checkCall(options);
+  checkTruncate(beforeRevision, options);
   const request = { stream, beforeRevision };
   return (await rpc.unary(EventServiceDefinition, truncateStream, request, options)).firstStreamRevision;
 }

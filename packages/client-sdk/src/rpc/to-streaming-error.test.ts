@@ -19,6 +19,13 @@ describe("toStreamingError", () => {
     expect(error.name).toBe(code === StatusCode.CANCELLED ? "AbortError" : error.constructor.name);
   });
 
+  it("leaves out the heading of a note that is empty", () => {
+    const message = "No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: ";
+    const { message: told } = errorFor({ code: StatusCode.UNAVAILABLE, origin: "transport", message });
+    expect(told).toBe("No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1.");
+    expect(errorFor({ message }).message).toBe(message);
+  });
+
   it("takes a code that does not exist for UNKNOWN", () => {
     expect(errorFor({ code: 99 as StatusCode })).toMatchObject({ kind: "unknown", codeName: "UNKNOWN" });
   });

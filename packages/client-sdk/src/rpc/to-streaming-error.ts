@@ -86,10 +86,15 @@ export function toStreamingError(status: TransportStatus, facts: CallFacts): Str
     requestId: textOf(status.trailers["x-request-id"]) ?? textOf(facts.headers?.["x-request-id"]),
     ...("cause" in status && { cause: status.cause }),
   };
-  const message = status.message === "" ? `${facts.method} failed` : status.message;
+  const message = messageOf(status) || `${facts.method} failed`;
   const tooLarge = status.code === StatusCode.RESOURCE_EXHAUSTED && TOO_LARGE.exec(status.message);
   if (tooLarge) return messageTooLarge(message, init, tooLarge);
   return new (classOf(status))(message, init);
+}
+
+/** Without the heading of a note that grpc-js 1.14.7 leaves empty. */
+function messageOf({ message, origin }: TransportStatus): string {
+  return origin === "server" ? message : message.replace(/ Resolution note: *$/, "");
 }
 
 function classOf({ code, origin, message }: TransportStatus): ErrorClass {

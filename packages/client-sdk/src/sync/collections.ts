@@ -7,8 +7,6 @@ import type { SyncDeps } from "./sync-api.js";
 import { POLICY_NAMES, policyNameOf, toPolicy } from "./sync-policy.js";
 import type { CreateSyncCollectionOptions, ListSyncOptions, SyncCollectionInfo } from "./types.js";
 
-const SERVICE = SyncServiceDefinition;
-
 /** Makes a collection. See {@link SyncCollectionsApi.create}. */
 export async function createCollection(
   { rpc }: Pick<SyncDeps, "rpc">,
@@ -21,7 +19,10 @@ export async function createCollection(
   checkPolicy(policy, POLICY_NAMES);
   const tombstoneRetention = tombstoneRetentionMs === undefined ? undefined : durationOfMs(tombstoneRetentionMs);
   const collection = { name, policy: toPolicy(policy), tombstoneRetention };
-  return toInfo((await rpc.unary(SERVICE, SERVICE.methods.createCollection, { collection }, call)).collection);
+  return toInfo(
+    (await rpc.unary(SyncServiceDefinition, SyncServiceDefinition.methods.createCollection, { collection }, call))
+      .collection,
+  );
 }
 
 /** All collections. See {@link SyncCollectionsApi.list}. */
@@ -30,7 +31,7 @@ export function listCollections(
   options: ListSyncOptions = {},
 ): AsyncIterable<SyncCollectionInfo> {
   return entriesOf(options, async (page, call) => {
-    const answer = await rpc.unary(SERVICE, SERVICE.methods.listCollections, page, call);
+    const answer = await rpc.unary(SyncServiceDefinition, SyncServiceDefinition.methods.listCollections, page, call);
     return { entries: answer.collections.map(toInfo), nextPageToken: answer.nextPageToken };
   });
 }

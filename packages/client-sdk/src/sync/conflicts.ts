@@ -9,8 +9,6 @@ import { entriesOf } from "./pages.js";
 import type { SyncDeps } from "./sync-api.js";
 import type { ListSyncOptions, Resolution, ServerDocument } from "./types.js";
 
-const SERVICE = SyncServiceDefinition;
-
 type ConflictDeps = Pick<SyncDeps, "rpc">;
 
 /** A document of the server. See {@link SyncApi.getDocument}. */
@@ -23,7 +21,12 @@ export async function getServerDocument(
   checkCollection(collection);
   checkDocumentId(docId);
   checkCall(options);
-  const answer = await rpc.unary(SERVICE, SERVICE.methods.getDocument, { collection, docId }, options);
+  const answer = await rpc.unary(
+    SyncServiceDefinition,
+    SyncServiceDefinition.methods.getDocument,
+    { collection, docId },
+    options,
+  );
   return toServerDocument(present(answer.current, "current"));
 }
 
@@ -35,7 +38,12 @@ export function listConflicts(
 ): AsyncIterable<string> {
   checkCollection(collection);
   return entriesOf(options, async (page, call) => {
-    const answer = await rpc.unary(SERVICE, SERVICE.methods.listConflicts, { collection, ...page }, call);
+    const answer = await rpc.unary(
+      SyncServiceDefinition,
+      SyncServiceDefinition.methods.listConflicts,
+      { collection, ...page },
+      call,
+    );
     return { entries: answer.docIds, nextPageToken: answer.nextPageToken };
   });
 }
@@ -50,7 +58,12 @@ export async function resolveConflict(
   checkCall(options);
   const context = { clocks: new Map(Object.entries(includes)) };
   const change = { collection, docId, context, ...contentOfResolution(resolution) };
-  const answer = await rpc.unary(SERVICE, SERVICE.methods.resolveConflict, { resolution: change }, options);
+  const answer = await rpc.unary(
+    SyncServiceDefinition,
+    SyncServiceDefinition.methods.resolveConflict,
+    { resolution: change },
+    options,
+  );
   return present(answer.result, "result").outcome === SyncOutcome.APPLIED;
 }
 

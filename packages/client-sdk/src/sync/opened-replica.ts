@@ -42,6 +42,8 @@ const PAGE = 100;
 /** Somebody waits until everything is synchronized. */
 interface Waiter {
   readonly sequence: number;
+  /** What has to be answered before a checkpoint that counts. */
+  question: number;
   readonly settle: (error?: StreamingError) => void;
 }
 
@@ -141,11 +143,11 @@ export class OpenedReplica implements Replica {
         if (error === undefined) resolve();
         else reject(error);
       };
-      const waiter: Waiter = { sequence: this.#local.identity.nextSequence - 1, settle };
+      const waiter: Waiter = { sequence: this.#local.identity.nextSequence - 1, question: Infinity, settle };
       this.#waiters.add(waiter);
       signal?.addEventListener("abort", onAbort, { once: true });
       if (signal?.aborted === true) return onAbort();
-      this.#session.askForCheckpoint();
+      waiter.question = this.#session.askForCheckpoint();
     });
   }
 
@@ -217,7 +219,10 @@ export class OpenedReplica implements Replica {
     this.#tellChanged(keys);
     for (const name of reloaded) for (const feed of this.#feeds.get(name) ?? []) feed.reload();
     for (const { collection, id } of refused) this.#tellConflict(keyOf(collection, id));
-    for (const waiter of this.#waiters) if (this.#local.isSettled(waiter.sequence)) waiter.settle();
+    const { answered } = this.#session;
+    for (const waiter of this.#waiters) {
+      if (answered >= waiter.question && this.#local.isSettled(waiter.sequence)) waiter.settle();
+    }
     this.#become(this.#local.pendingChanges === 0 ? "live" : "syncing", undefined);
   }
 

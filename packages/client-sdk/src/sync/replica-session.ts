@@ -65,7 +65,9 @@ export class ReplicaSession {
   #pushedSequence = 0;
   #isPushing = false;
   #wantsCheckpoint = false;
-  #pushId = 0;
+  /** Numbers hellos and pushes: the last one that was sent, and the last one that was answered. */
+  #asked = 0;
+  #answered = 0;
 
   constructor(deps: SyncDeps, task: SessionTask) {
     this.#deps = deps;
@@ -96,18 +98,31 @@ export class ReplicaSession {
     this.#wantsCheckpoint = false;
     this.#isPushing = true;
     this.#pushedSequence = push.lastSequence;
-    this.#send(stream, { $case: "push", value: { pushId: ++this.#pushId, changes: push.changes, atomic: false } });
+    this.#asked += 1;
+    this.#send(stream, { $case: "push", value: { pushId: this.#asked, changes: push.changes, atomic: false } });
   }
 
-  /** Makes the server say where it is, which it does by itself only if something is new. */
-  askForCheckpoint(): void {
+  /** The last question that was answered: a checkpoint has everything that the server had then. */
+  get answered(): number {
+    return this.#answered;
+  }
+
+  /**
+   * Makes the server say where it is, which it does by itself only if something is new.
+   *
+   * @returns the number of the question
+   */
+  askForCheckpoint(): number {
+    const question = this.#asked + 1;
     this.#wantsCheckpoint = true;
     this.push();
+    return question;
   }
 
   /** Ends when the replica has to say hello again. @throws whatever else ends it */
   async #attempt(): Promise<void> {
     await using stream: SyncStream = this.#deps.rpc.duplex(StreamingServiceDefinition, syncData, this.#callOptions());
+    this.#asked += 1;
     this.#send(stream, { $case: "hello", value: this.#hello() });
     try {
       for await (const { kind } of stream) {
@@ -157,6 +172,7 @@ export class ReplicaSession {
     await durable;
     this.#loop.progressed();
     if (isStranger) return false;
+    this.#answered = this.#asked;
     this.#stream = stream;
     this.#pushedSequence = local.identity.settledSequence;
     onConnected();
@@ -164,11 +180,12 @@ export class ReplicaSession {
     return true;
   }
 
-  #onPushResult({ results, lastReplicaSequence }: SyncPushResult): void {
+  #onPushResult({ pushId, results, lastReplicaSequence }: SyncPushResult): void {
     const { local, onPushed } = this.#task;
     if (lastReplicaSequence < this.#pushedSequence) throw lostTrack(this.#pushedSequence, lastReplicaSequence);
     local.handled(results);
     this.#isPushing = false;
+    this.#answered = pushId;
     this.#loop.progressed();
     onPushed();
     this.push();

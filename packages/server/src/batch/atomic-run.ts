@@ -63,8 +63,9 @@ export class AtomicRun implements LiveBatch {
     try {
       const items = await unlessAborted(this.#readAll(), signal);
       const results = await this.#settle(items, signal);
-      yield* results;
       await recorder.setState("done");
+      this.#closed.resolve(); // nothing of it runs, whether or not its client takes the results
+      yield* results;
     } finally {
       await recorder.idle();
       deps.live.remove(this.record.key, this);

@@ -5,27 +5,7 @@ import { contextOf } from "../files/files-fixture.test.support.js";
 import { latch } from "../testing/latch.js";
 import { RecordingLogger } from "../testing/recording-logger.js";
 
-import {
-  type BatchFixture,
-  openBatchFixture,
-  outcomesOf,
-  run,
-  TestProcessor,
-  texts,
-} from "./batch-fixture.test.support.js";
-
-/** Moves time on, a bit whenever nothing else happens, until `work` is done. */
-async function inTime<T>(fixture: BatchFixture, work: Promise<T>, stepMs: number): Promise<T> {
-  let isDone = false;
-  const done = work.finally(() => (isDone = true));
-  done.catch(() => undefined);
-  while (!isDone) {
-    await new Promise((resolve) => setImmediate(resolve));
-    await new Promise((resolve) => setImmediate(resolve));
-    if (!isDone) fixture.clock.advance(stepMs);
-  }
-  return done;
-}
+import { inTime, openBatchFixture, outcomesOf, run, TestProcessor, texts } from "./batch-fixture.test.support.js";
 
 describe("an item", () => {
   it.each([

@@ -7,6 +7,7 @@ import type { Logger } from "../rpc/logger.js";
 import type { KeyClaims } from "./key-claims.js";
 import type { LiveBatches } from "./live-batches.js";
 import type { Processor } from "./processor.js";
+import type { RowReader } from "./row-reader.js";
 
 /** What the batch domain accepts. */
 export interface BatchLimits {
@@ -18,6 +19,8 @@ export interface BatchLimits {
 export interface BatchDeps {
   /** Batches, their results and the outcomes of idempotency keys. */
   readonly items: ItemStore;
+  /** Of the same store. */
+  readonly rows: RowReader;
   /** By name. */
   readonly processors: ReadonlyMap<string, Processor>;
   readonly pageTokens: PageTokens;

@@ -59,6 +59,19 @@ export async function openBatchFixture(options: Partial<BatchesOptions> = {}): P
 export const STOP: PartialMessage<BatchOptions> = { failurePolicy: BatchFailurePolicy.STOP };
 export const ATOMIC: PartialMessage<BatchOptions> = { failurePolicy: BatchFailurePolicy.ATOMIC };
 
+/** Moves time on, a bit whenever nothing else happens, until `work` is done. */
+export async function inTime<T>(fixture: BatchFixture, work: Promise<T>, stepMs: number): Promise<T> {
+  let isDone = false;
+  const done = work.finally(() => (isDone = true));
+  done.catch(() => undefined);
+  while (!isDone) {
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!isDone) fixture.clock.advance(stepMs);
+  }
+  return done;
+}
+
 /** What a stream gave, results in order of index. */
 export interface StreamRun {
   readonly results: readonly ProcessResult[];

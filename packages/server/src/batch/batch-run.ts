@@ -46,7 +46,6 @@ export class BatchRun implements LiveBatch {
   readonly #results = new Fifo<HeldResult>();
   /** Aborts with what the stream ends with. */
   readonly #stop = new AbortController();
-  readonly #closed = Promise.withResolvers<void>();
   #heldItems = 0;
   #heldBytes = 0;
   /** Items that take one of the places of `max_concurrency`. */
@@ -57,10 +56,13 @@ export class BatchRun implements LiveBatch {
   #open = 0;
   #hasAll = false;
   #isDraining = false;
+  /** Another stream has the batch, or is about to: this one must not write to it any more. */
+  #isReplaced = false;
   /** Why the items that are not begun are skipped. */
   #skips: string | undefined;
   #onRoom = (): void => {};
   #onChange = (): void => {};
+  #onQuiet: (() => void)[] = [];
 
   constructor(init: BatchRunInit) {
     this.#init = init;
@@ -73,9 +75,11 @@ export class BatchRun implements LiveBatch {
     return this.#init.recorder.record;
   }
 
+  /** Does not wait for a client that takes nothing. */
   async interrupt(reason: Error): Promise<void> {
+    this.#isReplaced = true;
     this.#fail(reason);
-    await this.#closed.promise;
+    await this.#quiet();
   }
 
   async cancel(): Promise<void> {
@@ -98,6 +102,7 @@ export class BatchRun implements LiveBatch {
     void this.#readAll();
     try {
       for (let result = await this.#next(); result !== undefined; result = await this.#next()) yield result;
+      if (this.#isReplaced) this.#stop.signal.throwIfAborted();
       await this.#init.recorder.setState("done");
     } finally {
       signal.removeEventListener("abort", onAbort);
@@ -160,6 +165,7 @@ export class BatchRun implements LiveBatch {
     if (this.#isDraining) this.#drain();
     this.#startReady();
     this.#onChange();
+    if (this.#inFlight === 0) for (const resolve of this.#onQuiet.splice(0)) resolve();
   }
 
   /** Gives back the place when the item has run, not only when that is durable. */
@@ -234,14 +240,16 @@ export class BatchRun implements LiveBatch {
     this.#onChange();
   }
 
-  /** Waits for the items that are under way: a second at most, and for the disk. */
   async #close(): Promise<void> {
-    const { deps, recorder } = this.#init;
     this.#fail(new Error("the stream is over"));
-    while (this.#inFlight > 0) await this.#change();
-    await recorder.idle();
-    deps.live.remove(this.record.key, this);
-    this.#closed.resolve();
+    await this.#quiet();
+    this.#init.deps.live.remove(this.record.key, this);
+  }
+
+  /** Waits for the items that are under way: a second at most, and for the disk. */
+  async #quiet(): Promise<void> {
+    while (this.#inFlight > 0) await new Promise<void>((resolve) => this.#onQuiet.push(resolve));
+    await this.#init.recorder.idle();
   }
 }
 

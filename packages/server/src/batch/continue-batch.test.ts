@@ -1,10 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
-import { BatchState, GetBatchRequest, StatusCode } from "@millrace/shared-types";
+import { BatchState, GetBatchRequest, type ServiceError, StatusCode } from "@millrace/shared-types";
 
 import { callOf, contextOf } from "../files/files-fixture.test.support.js";
 import { latch } from "../testing/latch.js";
 
 import {
+  ATOMIC,
   type BatchFixture,
   gathered,
   ItemStream,
@@ -21,9 +22,12 @@ import { processStream } from "./process-stream.js";
 
 const GONE = new Error("the client is gone");
 
-function stateOf(fixture: BatchFixture, batchId = "b"): Promise<BatchState> {
-  const request = GetBatchRequest.fromPartial({ batchId });
-  return getBatch(request, contextOf(), fixture.batch).then(({ state }) => state);
+function describeBatch(fixture: BatchFixture, batchId = "b"): ReturnType<typeof getBatch> {
+  return getBatch(GetBatchRequest.fromPartial({ batchId }), contextOf(), fixture.batch);
+}
+
+async function stateOf(fixture: BatchFixture, batchId = "b"): Promise<BatchState> {
+  return (await describeBatch(fixture, batchId)).state;
 }
 
 /** Runs `items` until `count` results have come, and cuts the stream. */
@@ -131,6 +135,35 @@ describe("a second stream of a batch", () => {
     expect(test.texts).toEqual(["0", "0", "1"]);
   });
 });
+
+describe("a stream whose client takes nothing", () => {
+  it.each([
+    ["and hears that the other one goes on", {}, "CONSUMER_REPLACED"],
+    ["and has its results if it was done", ATOMIC, "3 results"],
+  ])("does not hold up the next stream of its batch, writes nothing over it, %s", async (_, options, end) => {
+    await using fixture = await openBatchFixture();
+    const puts = ["a", "b", "c"].map((key) => ({ operation: "dataset.put", attributes: new Map([["key", key]]) }));
+    const first = processStream(requestsOf(puts, { batchId: "b", ...options }), contextOf(), fixture.batch);
+    await first.next();
+    while ((await describeBatch(fixture)).summary?.successCount !== 3) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const more = [...puts, { operation: "echo" }];
+    const { summary } = await run(fixture, more, { batchId: "b" });
+    expect(summary).toMatchObject({ processedCount: 4, successCount: 4 });
+    expect(await endOf(first)).toBe(end);
+    expect((await describeBatch(fixture)).summary).toMatchObject({ processedCount: 4, successCount: 4 });
+  });
+});
+
+/** What came of a stream of which one result has been taken. */
+async function endOf(stream: ReturnType<typeof processStream>): Promise<string> {
+  try {
+    return `${String((await gathered(stream)).results.length + 1)} results`;
+  } catch (error) {
+    return (error as ServiceError).reason ?? "";
+  }
+}
 
 describe("CancelBatch", () => {
   it("lets what runs come to its end and skips the rest, whenever it comes", async () => {

@@ -4,7 +4,15 @@ import { type PartialMessage, type ProcessRequest, ServiceError, StatusCode } fr
 import { contextOf } from "../files/files-fixture.test.support.js";
 import { latch } from "../testing/latch.js";
 
-import { openBatchFixture, outcomesOf, outputsOf, run, TestProcessor, texts } from "./batch-fixture.test.support.js";
+import {
+  inTime,
+  openBatchFixture,
+  outcomesOf,
+  outputsOf,
+  run,
+  TestProcessor,
+  texts,
+} from "./batch-fixture.test.support.js";
 
 const HOUR_MS = 3_600_000;
 
@@ -110,11 +118,8 @@ describe("an idempotency key", () => {
       return "";
     });
     await using second = await openBatchFixture(flaky);
-    const running = run(second, [keyed("k", "x")], { maxAttempts: 2 });
-    while (second.clock.timers < 3) await new Promise((resolve) => setImmediate(resolve));
-    second.clock.advance(1);
-    await running;
-    await run(fixture, [keyed("k", "x"), keyed("k2", "x"), ...texts("x", "x")], { batchId: "a" });
+    await inTime(second, run(second, [keyed("k", "x")], { maxAttempts: 2 }), 1);
+    await run(fixture, [keyed("k", "x"), keyed("k2", "x"), ...texts("x", "x")], { batchId: "a", maxConcurrency: 1 });
     await run(fixture, texts("x"), { batchId: "b" });
     const keys = test.runs.map(({ context }) => context.idempotencyKey);
     expect(new Set(keys).size).toBe(5);

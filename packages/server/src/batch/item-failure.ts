@@ -1,12 +1,4 @@
-import {
-  decodeMessage,
-  encodeStatusDetails,
-  isReason,
-  REASONS,
-  ServiceError,
-  Status,
-  StatusCode,
-} from "@millrace/shared-types";
+import { isReason, REASONS, ServiceError, type Status, StatusCode, statusOf } from "@millrace/shared-types";
 
 import type { Logger } from "../rpc/logger.js";
 import type { StatusError } from "../rpc/status-error.js";
@@ -26,7 +18,7 @@ const MAX_MESSAGE_LENGTH = 1024;
 export function statusOfFailure(failure: ServiceError | StatusError): Status {
   const message = failure.message.slice(0, MAX_MESSAGE_LENGTH).toWellFormed();
   if (!(failure instanceof ServiceError)) return { code: failure.code, message, details: [] };
-  return { ...decodeMessage(Status, encodeStatusDetails(failure)), message };
+  return { ...statusOf(failure), message };
 }
 
 /** Whether another attempt at once may succeed: `max_attempts` counts these. */

@@ -4,7 +4,7 @@ import type { BatchRecord } from "./batch-record.js";
 export interface LiveBatch {
   /** As it is stored. */
   readonly record: BatchRecord;
-  /** Ends its stream with `reason`; resolves when nothing of it runs any more. */
+  /** Ends its stream with `reason`; resolves when nothing of it runs any more, and nothing more is written. */
   interrupt(reason: Error): Promise<void>;
   /** Starts nothing more, for good; resolves when that is durable, and what ran has its outcome. */
   cancel(): Promise<void>;

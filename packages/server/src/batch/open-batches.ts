@@ -18,6 +18,7 @@ import { datasetPut } from "./processors/dataset-put.js";
 import { echo } from "./processors/echo.js";
 import { eventPublish } from "./processors/event-publish.js";
 import { sha256 } from "./processors/sha256.js";
+import { RowReader } from "./row-reader.js";
 import { Sweeper } from "./sweeper.js";
 
 export interface BatchesOptions {
@@ -52,6 +53,7 @@ export async function openBatches(options: BatchesOptions): Promise<Batches> {
   const { items, tokenSigner, clusterId, clock = systemClock, log: logger = silentLogger } = options;
   const deps: BatchDeps = {
     items,
+    rows: new RowReader(items),
     processors: processorsOf(options),
     pageTokens: new PageTokens(tokenSigner, clusterId),
     clock,

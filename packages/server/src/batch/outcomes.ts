@@ -68,10 +68,10 @@ export function resultPrefix({ key, createdAt }: BatchRecord): string {
 export async function outcomeAt(
   record: BatchRecord,
   item: BatchItem,
-  { items }: Pick<BatchDeps, "items">,
+  { rows }: Pick<BatchDeps, "rows">,
 ): Promise<ProcessResult | undefined> {
   if (item.index >= record.nextIndex) return undefined;
-  const row = await items.get(collectionOf("results", record.day), { key: resultKey(record, item.index) });
+  const row = await rows.get(collectionOf("results", record.day), resultKey(record, item.index));
   if (row === undefined) return undefined;
   if (item.fingerprint.equals(row.head)) return { ...toResult(row), replayed: true };
   const message = `item ${String(item.index)} of batch ${JSON.stringify(record.batchId)} was another one before`;
@@ -86,12 +86,12 @@ export async function outcomeAt(
 export async function outcomeUnder(
   key: string,
   item: BatchItem,
-  { items, clock }: Pick<BatchDeps, "items" | "clock">,
+  { rows, clock }: Pick<BatchDeps, "rows" | "clock">,
 ): Promise<ProcessResult | undefined> {
   const nowMs = clock.now();
   const days = [dayOf(nowMs), dayOf(nowMs) - 1];
-  const rows = await Promise.all(days.map((day) => items.get(collectionOf("keys", day), { key })));
-  const row = rows.find((found) => found !== undefined && found.updatedAtMs > nowMs - DAY_MS);
+  const kept = await Promise.all(days.map((day) => rows.get(collectionOf("keys", day), key)));
+  const row = kept.find((found) => found !== undefined && found.updatedAtMs > nowMs - DAY_MS);
   if (row === undefined) return undefined;
   if (!item.fingerprint.equals(row.head)) {
     throw new ServiceError("IDEMPOTENCY_CONFLICT", "this idempotency_key came with other content before");

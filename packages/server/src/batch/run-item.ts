@@ -99,19 +99,22 @@ async function attemptOnce(run: ItemRun, attempt: number): Promise<Uint8Array> {
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
-  const timedOut = new StatusError(StatusCode.DEADLINE_EXCEEDED, `not done in ${String(timeoutMs)} ms (item_timeout)`);
-  const cancelTimer = clock.after(timeoutMs, () => stop.abort(timedOut));
+  const cancelTimer = clock.after(timeoutMs, () => stop.abort(timedOut(timeoutMs)));
   try {
     const running = processor.run(item.request.payload, { ...context, attempt, signal: stop.signal });
     return await untilStopped(running, stop.signal, clock, context.log);
   } catch (error) {
     // An attempt that ended because its time was over is told as such, whatever it made of its signal.
-    if (stop.signal.aborted && !signal.aborted) throw timedOut;
+    if (stop.signal.aborted && !signal.aborted) throw stop.signal.reason;
     throw error;
   } finally {
     cancelTimer();
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+function timedOut(timeoutMs: number): StatusError {
+  return new StatusError(StatusCode.DEADLINE_EXCEEDED, `not done in ${String(timeoutMs)} ms (item_timeout)`);
 }
 
 /** Waits for work, and once `signal` has aborted only {@link STOP_GRACE_MS} longer. */

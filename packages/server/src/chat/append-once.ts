@@ -1,9 +1,4 @@
-import { ChatMessage, decodeMessage } from "@millrace/shared-types";
-
-import type { EventDraft, EventLog } from "../ports/event-log.js";
-import { EventIdConflict, RevisionMismatch } from "../ports/event-log.js";
-
-import { eventOfPayload, type SentKind } from "./message-draft.js";
+import { type EventDraft, EventIdConflict, type EventLog } from "../ports/event-log.js";
 
 /** Where a message is. */
 export interface StoredMessage {
@@ -26,36 +21,14 @@ export async function appendOnce(log: EventLog, stream: string, event: EventDraf
   }
 }
 
-async function append(
-  log: EventLog,
-  stream: string,
-  event: EventDraft,
-  expectedRevision?: number,
-): Promise<StoredMessage> {
-  const expected = expectedRevision === undefined ? {} : { expectedRevision };
-  const { events } = await log.append({ stream, events: [event], ...expected });
+async function append(log: EventLog, stream: string, event: EventDraft): Promise<StoredMessage> {
+  const { events } = await log.append({ stream, events: [event] });
   const [{ sequence, revision, duplicate } = { sequence: 0, revision: 0, duplicate: false }] = events;
   return { messageId: event.id, sequence, revision, duplicate };
 }
 
-/**
- * Where the event with this id is. The log tells that to whoever appends the same event again; expecting
- * an empty stream makes sure that nothing is stored if it has gone meanwhile.
- */
+/** Where the event with this id is; `undefined` if there is none, or none any more. */
 export async function findStored(log: EventLog, stream: string, id: string): Promise<StoredMessage | undefined> {
-  const payload = await payloadOf(log, stream, id);
-  if (payload === undefined) return undefined;
-  const kind = decodeMessage(ChatMessage, payload).kind as SentKind;
-  try {
-    return await append(log, stream, eventOfPayload(payload, kind, id), 0);
-  } catch (error) {
-    if (error instanceof RevisionMismatch) return undefined;
-    throw error;
-  }
-}
-
-/** The stored form of a message: its key is its id. */
-export async function payloadOf(log: EventLog, stream: string, id: string): Promise<Uint8Array | undefined> {
-  const [payload] = await log.previousPayloads([{ stream, key: id, sequence: Number.MAX_SAFE_INTEGER }]);
-  return payload;
+  const event = await log.find(stream, id);
+  return event && { messageId: id, sequence: event.sequence, revision: event.revision, duplicate: true };
 }

@@ -1,5 +1,5 @@
 import type { ChatControl, ChatJoin, ChatMessage, ChatOpen, ChatReceipt } from "@millrace/shared-types";
-import { DEFAULT_CHAT_ROOM, invalidField, ServiceError } from "@millrace/shared-types";
+import { DEFAULT_CHAT_ROOM, invalidField, protocolViolation, ServiceError } from "@millrace/shared-types";
 
 import type { CallContext } from "../rpc/call-context.js";
 
@@ -59,7 +59,7 @@ export class Conversation {
     if (control === undefined) return this.#send(message);
     const { kind } = control;
     if (kind?.$case === "open") return this.#open(kind.value, isFirst);
-    if (this.#client.wants === undefined) throw outOfTurn("control.open before other controls");
+    if (this.#client.wants === undefined) throw protocolViolation("control.open before other controls");
     return this.#doControl(roomIdOf(message.roomId), kind);
   }
 
@@ -80,7 +80,7 @@ export class Conversation {
 
   /** The default room goes on where the stream is, with all kinds of messages. */
   async #open(wants: ChatOpen, isFirst: boolean): Promise<void> {
-    if (!isFirst) throw outOfTurn("control.open as the first message");
+    if (!isFirst) throw protocolViolation("control.open as the first message");
     this.#client.open(wants);
     if (wants.noDefaultRoom) return this.#rooms.leave(DEFAULT_CHAT_ROOM);
     await this.#rooms.join(DEFAULT_CHAT_ROOM, placeWhereItIs);
@@ -118,7 +118,7 @@ export class Conversation {
 
   #in(roomId: string, work: (membership: Membership) => void): void {
     const membership = this.#rooms.get(roomId);
-    if (membership === undefined) throw outOfTurn(`control.join of the room ${JSON.stringify(roomId)}`);
+    if (membership === undefined) throw protocolViolation(`control.join of the room ${JSON.stringify(roomId)}`);
     work(membership);
   }
 
@@ -140,8 +140,4 @@ function receive(membership: Membership, { sequence }: ChatReceipt): void {
     throw new ServiceError("FUTURE_POSITION", `position ${String(sequence)} is not in the room yet`, { metadata });
   }
   membership.room.read(membership, sequence);
-}
-
-function outOfTurn(expected: string): ServiceError {
-  return new ServiceError("PROTOCOL_VIOLATION", `expected ${expected}`, { metadata: { expected } });
 }

@@ -76,9 +76,9 @@ export function eventOf(draft: MessageDraft, messageId: string): EventDraft {
   return eventOfPayload(encodeMessage(ChatMessage, ChatMessage.fromPartial(draft)), draft.kind, messageId);
 }
 
-/** The key makes the log find the event by its id. */
+/** The event that holds a message, serialized. */
 export function eventOfPayload(payload: Uint8Array, kind: SentKind, messageId: string): EventDraft {
-  return { id: messageId, key: messageId, type: EVENT_TYPES[kind], tombstone: false, head: NOTHING, payload };
+  return { id: messageId, key: "", type: EVENT_TYPES[kind], tombstone: false, head: NOTHING, payload };
 }
 
 const NOTHING = new Uint8Array(0);

@@ -1,6 +1,6 @@
 import { ChatMessage, ChatMessageKind, decodeMessage, resourceNotFound } from "@millrace/shared-types";
 
-import { appendOnce, findStored, payloadOf, type StoredMessage } from "./append-once.js";
+import { appendOnce, findStored, type StoredMessage } from "./append-once.js";
 import type { ChatStores } from "./chat-deps.js";
 import { changeOf, checkChangeable, storeChange } from "./changes.js";
 import { eventOf, type MessageDraft } from "./message-draft.js";
@@ -40,10 +40,10 @@ function isChange({ kind }: MessageDraft): boolean {
 async function checkTarget(stores: ChatStores, stream: string, draft: MessageDraft): Promise<void> {
   const { targetMessageId, userId } = draft;
   if (targetMessageId === "") return;
-  const payload = await payloadOf(stores.log, stream, targetMessageId);
-  if (payload === undefined) throw resourceNotFound("message", targetMessageId);
+  const target = await stores.log.find(stream, targetMessageId);
+  if (target === undefined) throw resourceNotFound("message", targetMessageId);
   if (!isChange(draft)) return;
-  checkChangeable(decodeMessage(ChatMessage, payload), userId);
+  checkChangeable(decodeMessage(ChatMessage, target.payload), userId);
   const change = await changeOf(stores.records, stream, targetMessageId);
   if (change?.redacted === true) throw resourceNotFound("message", targetMessageId);
 }

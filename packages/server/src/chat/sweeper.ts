@@ -1,6 +1,5 @@
 import type { ChatDeps } from "./chat-deps.js";
 import { changesAfter, completeChange, listPending } from "./changes.js";
-import { payloadOf } from "./append-once.js";
 import { completeRemoval, listRemovals } from "./room-removal.js";
 import type { Room } from "./room.js";
 import { listKeptRooms } from "./rooms.js";
@@ -97,8 +96,8 @@ async function trimRoom({ history, stream }: Room, { log, records }: ChatDeps): 
   await log.truncate(stream, firstRevision);
   for (let after: string | undefined; ;) {
     const changes = await changesAfter(records, stream, after, BATCH);
-    const payloads = await Promise.all(changes.map(({ messageId }) => payloadOf(log, stream, messageId)));
-    const gone = changes.filter((_, index) => payloads[index] === undefined);
+    const changed = await Promise.all(changes.map(({ messageId }) => log.find(stream, messageId)));
+    const gone = changes.filter((_, index) => changed[index] === undefined);
     if (gone.length > 0) await records.commit(gone.map(({ remove }) => remove));
     after = changes.at(-1)?.messageId;
     if (after === undefined) return;

@@ -3,13 +3,14 @@ import {
   MAX_IDEMPOTENCY_KEY_BYTES,
   MAX_MUTATION_BYTES,
   MAX_MUTATIONS,
-  type Mutation,
   type MutateItemsRequest,
   type MutateItemsResponse,
+  type Mutation,
   type MutationResult,
   ServiceError,
   type Status,
   StatusCode,
+  statusOf,
 } from "@millrace/shared-types";
 
 import { checkBytes, checkLimit } from "../events/check-limit.js";
@@ -18,7 +19,7 @@ import type { CallContext } from "../rpc/call-context.js";
 
 import type { DataDeps } from "./data-deps.js";
 import { DEFAULT_DATASET, loadDataset } from "./dataset-record.js";
-import { callersError, OK, statusOf } from "./mutation-status.js";
+import { callersError, OK } from "./mutation-status.js";
 import { commitOnce } from "./receipts.js";
 import { rowMutationOf } from "./row-mutation.js";
 

@@ -1,12 +1,7 @@
-import { decodeMessage, encodeStatusDetails, ServiceError, Status, StatusCode } from "@millrace/shared-types";
+import { ServiceError, type Status, StatusCode } from "@millrace/shared-types";
 
 /** The status of what went well. */
 export const OK: Status = { code: StatusCode.OK, message: "", details: [] };
-
-/** A failure of one element of a request as its own status. */
-export function statusOf(error: ServiceError): Status {
-  return decodeMessage(Status, encodeStatusDetails(error));
-}
 
 /** The failure that is the caller's; what nobody foresaw is thrown on. */
 export function callersError(error: unknown): ServiceError {

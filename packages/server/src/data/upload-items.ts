@@ -1,11 +1,11 @@
-import { type Item, type ItemError, type ServiceError, UploadResponse } from "@millrace/shared-types";
+import { type Item, type ItemError, type ServiceError, statusOf, UploadResponse } from "@millrace/shared-types";
 
 import type { RowMutation } from "../ports/item-store.js";
 import type { CallContext } from "../rpc/call-context.js";
 
 import type { DataDeps } from "./data-deps.js";
 import { checkStillThere, DEFAULT_COLLECTION, type DatasetRecord, loadDataset } from "./dataset-record.js";
-import { callersError, statusOf } from "./mutation-status.js";
+import { callersError } from "./mutation-status.js";
 import { checkItemKey, rowDraftOf } from "./row-draft.js";
 
 /** Items that are stored at a time, at most … */

@@ -1,12 +1,11 @@
 import {
-  decodeMessage,
-  encodeStatusDetails,
   type Event,
   invalidField,
   type PublishStreamRequest,
   type PublishStreamResponse,
   ServiceError,
-  Status,
+  type Status,
+  statusOf,
 } from "@millrace/shared-types";
 
 import type { CallContext } from "../rpc/call-context.js";
@@ -80,15 +79,15 @@ async function resultOf(
     if (request === undefined) throw invalidField("publish", "must be set");
     return { $case: "published", value: await publish(request, context, deps) };
   } catch (error) {
-    return { $case: "error", value: statusOf(error, context) };
+    return { $case: "error", value: statusOfCaller(error, context) };
   }
 }
 
 /** What the trailers of a unary call would say. */
-function statusOf(error: unknown, { requestId, log }: CallContext): Status {
+function statusOfCaller(error: unknown, { requestId, log }: CallContext): Status {
   const told = toCallerError(error, requestId);
   if (told !== error) log.error({ err: error }, "an append failed");
-  if (told instanceof ServiceError) return decodeMessage(Status, encodeStatusDetails(told));
+  if (told instanceof ServiceError) return statusOf(told);
   return { code: told.code, message: told.message, details: [] };
 }
 

@@ -1,5 +1,5 @@
 import type { FileChunk } from "@millrace/shared-types";
-import { crc32c, invalidField, ServiceError } from "@millrace/shared-types";
+import { crc32c, invalidField, protocolViolation, ServiceError } from "@millrace/shared-types";
 
 import type { ExpectedChecksums, FileDraft } from "./file-draft.js";
 import { checkSize, draftOf, draftOfName, expectedChecksums, limitExceeded } from "./file-draft.js";
@@ -60,11 +60,6 @@ export class ChunkChecks {
     if (!this.#isFirst) throw protocolViolation("spec only in the first message");
     if (uploadId !== "") throw protocolViolation("spec only without upload_id");
   }
-}
-
-/** INVALID_ARGUMENT about the order or make-up of a stream's messages. */
-export function protocolViolation(expected: string): ServiceError {
-  return new ServiceError("PROTOCOL_VIOLATION", `expected ${expected}`, { metadata: { expected } });
 }
 
 function checkContent({ content, crc32c: expected, offset }: FileChunk): void {

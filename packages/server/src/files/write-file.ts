@@ -1,10 +1,11 @@
 import type { FileChunk, WriteFileResponse } from "@millrace/shared-types";
+import { protocolViolation } from "@millrace/shared-types";
 
 import type { CallContext } from "../rpc/call-context.js";
 
 import { AckSlot, everyPeriod } from "./ack-slot.js";
 import { askerOf } from "./asker-of.js";
-import { ChunkChecks, draftOfChunk, protocolViolation } from "./chunk-checks.js";
+import { ChunkChecks, draftOfChunk } from "./chunk-checks.js";
 import { toFileInfo } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
 import { openUpload } from "./open-upload.js";

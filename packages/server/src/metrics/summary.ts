@@ -1,6 +1,11 @@
-import type { ItemError, MetricAggregate, MetricsSummary, Status } from "@millrace/shared-types";
+import {
+  type ItemError,
+  type MetricAggregate,
+  type MetricsSummary,
+  type Status,
+  statusOf,
+} from "@millrace/shared-types";
 
-import { statusOf } from "../data/mutation-status.js";
 import { SampleOutcome } from "../ports/metric-store.js";
 import { BinBudget } from "../ports/quantile-sketch.js";
 import { SampleTally } from "../ports/sample-tally.js";

@@ -223,6 +223,19 @@ export function itReads(current: () => EventLog, makePlace: () => Promise<EventL
     expect(texts).toEqual(["four", undefined, "one", undefined, undefined]);
   });
 
+  it("finds an event by its stream and id, for as long as it is there", async () => {
+    const log = current();
+    await log.append({ stream: "s", events: [draft("a"), draft("b", { key: "k", payload: "of b" })] });
+    await log.append({ stream: "other", events: [draft("c")] });
+    const [, second] = await readAll(log);
+    expect(await log.find("s", "b")).toEqual(second);
+    expect(await log.find("s", "c")).toBeUndefined();
+    expect(await log.find("none", "a")).toBeUndefined();
+    await log.truncate("s", 2);
+    expect(await log.find("s", "a")).toBeUndefined();
+    expect(await log.find("s", "b")).toEqual(second);
+  });
+
   it("keeps bytes and texts of any kind as they are", async () => {
     const log = current();
     const bytes = Uint8Array.from({ length: 256 }, (_, at) => at);
@@ -230,6 +243,7 @@ export function itReads(current: () => EventLog, makePlace: () => Promise<EventL
     const event = { id: odd, type: odd, key: odd, tombstone: true, head: bytes, payload: new Uint8Array(0) };
     await log.append({ stream: odd, events: [event] });
     expect(await readAll(log)).toMatchObject([{ ...event, stream: odd }]);
+    expect(await log.find(odd, odd)).toMatchObject({ ...event, stream: odd });
     expect(await readAll(log, { types: [odd], streams: [`${odd.slice(0, 12)}*`] })).toHaveLength(1);
   });
 

@@ -193,6 +193,13 @@ export interface EventLog extends AsyncDisposable {
   read(options: ReadOptions): Promise<ReadResult>;
 
   /**
+   * The event of a stream with this id; `undefined` if there is none, or none any more.
+   *
+   * @throws ServiceError `CORRUPT_DATA` if it is not as it was stored
+   */
+  find(stream: string, id: string): Promise<LogEvent | undefined>;
+
+  /**
    * The payloads of the events that came before these in their stream with the same key; `undefined` where none is
    * left. Holds all of them in memory: ask for few at a time.
    */

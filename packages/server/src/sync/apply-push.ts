@@ -6,6 +6,7 @@ import {
   MAX_PUSH_CHANGES,
   type Reason,
   ServiceError,
+  statusOf,
   SyncChange,
   type SyncChangeResult,
   SyncOutcome,
@@ -17,7 +18,6 @@ import { checkLimit } from "../events/check-limit.js";
 
 import { checkChange, type Pusher } from "./check-change.js";
 import type { CollectionRecord } from "./collections.js";
-import { statusOf } from "./status-of.js";
 import { toChange } from "./document.js";
 import { policyOf } from "./policies/policy-of.js";
 import type { PushedChange, Resolution } from "./policies/resolution.js";

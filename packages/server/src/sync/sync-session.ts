@@ -4,7 +4,9 @@ import {
   invalidField,
   MAX_SYNC_COLLECTIONS,
   MAX_SYNC_IN_FLIGHT,
+  protocolViolation,
   ServiceError,
+  statusOf,
   type SyncHello,
   type SyncPush,
   type SyncRequest,
@@ -21,7 +23,6 @@ import { Watchdog } from "../rpc/watchdog.js";
 import { applyPush } from "./apply-push.js";
 import { checkReplicaId, type Pusher } from "./check-change.js";
 import { loadReplica } from "./replica-record.js";
-import { statusOf } from "./status-of.js";
 import type { SyncDeps } from "./sync-deps.js";
 import { SyncFeed } from "./sync-feed.js";
 
@@ -270,8 +271,4 @@ function checkHello({ replicaId, collections, maxInFlight }: SyncHello, { server
   if (replicaId === serverClock.serverId) throw invalidField("hello.replica_id", "is the server's");
   if (maxInFlight < 0) throw invalidField("hello.max_in_flight", `is ${String(maxInFlight)}, must not be negative`);
   checkLimit("hello.collections", "max_sync_collections", MAX_SYNC_COLLECTIONS, collections.length);
-}
-
-function protocolViolation(expected: string): ServiceError {
-  return new ServiceError("PROTOCOL_VIOLATION", `expected ${expected}`, { metadata: { expected } });
 }

@@ -113,6 +113,11 @@ export class SqliteEventLog implements EventLog {
     return { events: readRecords(records), ...rest };
   }
 
+  async find(stream: string, id: string): Promise<LogEvent | undefined> {
+    const { records } = await this.#ask<"find">({ kind: "find", stream, id });
+    return readRecords(records)[0];
+  }
+
   async previousPayloads(
     events: readonly Pick<LogEvent, "stream" | "key" | "sequence">[],
   ): Promise<readonly (Uint8Array | undefined)[]> {

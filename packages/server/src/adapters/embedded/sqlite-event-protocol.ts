@@ -13,6 +13,7 @@ export type WriteRequest =
 /** What the log asks its reading thread. */
 export type ReadRequest =
   | { readonly kind: "read"; readonly options: ReadOptions }
+  | { readonly kind: "find"; readonly stream: string; readonly id: string }
   | { readonly kind: "previous"; readonly events: readonly KeyedPlace[] }
   | { readonly kind: "sequenceAt"; readonly timeMs: number }
   | { readonly kind: "streamRange"; readonly stream: string }
@@ -59,6 +60,8 @@ export interface WriteResults {
 
 export interface ReadResults {
   readonly read: { readonly records: ArrayBuffer; readonly scannedTo: number; readonly exhausted: boolean };
+  /** Of one event, or none. */
+  readonly find: { readonly records: ArrayBuffer };
   /** Of those that were found: their indexes, and their records in that order. */
   readonly previous: { readonly indexes: readonly number[]; readonly records: ArrayBuffer };
   readonly sequenceAt: number;

@@ -38,6 +38,8 @@ function run(request: Exclude<ReadRequest, { kind: "close" }>): Result {
   switch (request.kind) {
     case "read":
       return reader.read(request.options);
+    case "find":
+      return reader.find(request.stream, request.id);
     case "previous":
       return reader.previous(request.events);
     case "sequenceAt":

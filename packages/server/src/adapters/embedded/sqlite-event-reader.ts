@@ -35,12 +35,16 @@ export class EventReader {
   readonly #names: NamesByNumber;
   /** By their text. */
   readonly #prepared = new Map<string, StatementSync>();
-  readonly #statements: Readonly<Record<"range" | "previous" | "from" | "streamRange", StatementSync>>;
+  readonly #statements: Readonly<Record<"range" | "find" | "previous" | "from" | "streamRange", StatementSync>>;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = {
       range: database.prepare("SELECT first_sequence AS first, last_sequence AS last FROM log"),
+      find: database.prepare(
+        `SELECT sequence FROM events INDEXED BY events_by_id
+         WHERE id = ? AND stream_id = (SELECT stream_id FROM streams WHERE name = ?)`,
+      ),
       previous: database.prepare(
         `SELECT sequence FROM events INDEXED BY events_by_key
          WHERE stream_id = (SELECT stream_id FROM streams WHERE name = ?) AND key = ? AND sequence < ?
@@ -70,6 +74,13 @@ export class EventReader {
     const exhausted = this.#fill(run, { ...options, until });
     if (exhausted) run.end(backwards ? Math.min(after, until) + 1 : Math.max(after, until));
     return { records: run.finish(), scannedTo: run.scannedTo, exhausted };
+  }
+
+  find(stream: string, id: string): ReadResults["find"] {
+    const records = new RecordWriter(64 * 1024);
+    const found = this.#statements.find.get(id, stream);
+    if (found !== undefined) addRow(records, this.#rowOf(Number(found["sequence"])), this.#names);
+    return { records: records.finish() };
   }
 
   previous(events: readonly KeyedPlace[]): ReadResults["previous"] {

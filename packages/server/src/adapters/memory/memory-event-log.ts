@@ -73,6 +73,11 @@ export class MemoryEventLog implements EventLog {
     return { events: run.events, scannedTo: run.goesOnAt ?? edge, exhausted: run.goesOnAt === undefined };
   }
 
+  async find(stream: string, id: string): Promise<LogEvent | undefined> {
+    this.#checkOpen();
+    return this.#streams.get(stream)?.event(id);
+  }
+
   async previousPayloads(
     events: readonly Pick<LogEvent, "stream" | "key" | "sequence">[],
   ): Promise<readonly (Uint8Array | undefined)[]> {

@@ -1,5 +1,5 @@
 import type { ConsumeNack, ConsumeRequest, ConsumeResponse } from "@millrace/shared-types";
-import { invalidField, NackAction, ServiceError } from "@millrace/shared-types";
+import { invalidField, NackAction, protocolViolation, ServiceError } from "@millrace/shared-types";
 
 import type { CallContext } from "../../rpc/call-context.js";
 
@@ -120,8 +120,4 @@ function verdictOf({ action, delay, reason }: ConsumeNack): Verdict {
 function checkIds(field: string, ackIds: readonly string[]): void {
   const long = ackIds.find(({ length }) => length > MAX_ACK_ID_CHARS);
   if (long !== undefined) throw invalidField(field, `has an id of ${String(long.length)} characters`);
-}
-
-function protocolViolation(expected: string): ServiceError {
-  return new ServiceError("PROTOCOL_VIOLATION", `expected ${expected}`, { metadata: { expected } });
 }

@@ -1,6 +1,8 @@
 /** The published tables over the files of an embedded server. Imports only what runs in the processes of queries. */
 import { QUERY_TABLES, type QueryColumnType, type QueryTableName } from "../../ports/query-tables.js";
 
+import { EVENTS_PER_BLOCK } from "./sqlite-event-database.js";
+
 /** Names under which the files are attached. */
 export const ATTACHED = ["records_db", "events_db", "items_db"] as const;
 
@@ -78,7 +80,10 @@ const VIEWS: Readonly<Record<QueryTableName, string>> = {
       coalesce(json_extract(h.value, '$.redacted'), 0) AS redacted
     FROM records_db.records AS r
     JOIN events_db.streams AS s ON s.name = '$chat/' || r.key || '/' || json_extract(r.value, '$.incarnation')
-    JOIN events_db.events AS e ON e.stream_id = s.stream_id AND e.key IS NOT NULL
+    CROSS JOIN events_db.stream_blocks AS b ON b.stream_id = s.stream_id
+    CROSS JOIN events_db.events AS e
+      ON e.sequence BETWEEN b.block * ${EVENTS_PER_BLOCK} AND b.block * ${EVENTS_PER_BLOCK} + ${EVENTS_PER_BLOCK - 1}
+      AND e.stream_id = s.stream_id
     JOIN events_db.types AS t ON t.type_id = e.type_id AND t.name <> ''
     LEFT JOIN records_db.records AS h ON h.collection = 'chatchanges' AND h.key = s.name || '/' ||
       CASE t.name WHEN 'chat.text' THEN e.id WHEN 'chat.edit' THEN millrace_chat_target(e.payload) END

@@ -138,6 +138,7 @@ const SCALARS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   bool: fc.boolean(),
   double: FLOATS,
   fixed32: fc.nat(0xffff_ffff),
+  uint32: fc.nat(0xffff_ffff),
   int32: fc.integer(),
   uint32: fc.nat(0xffff_ffff),
   int64: INT64,

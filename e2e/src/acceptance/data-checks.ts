@@ -1,6 +1,7 @@
 import { seededRandom } from "@millrace/client-sdk/testing";
 
 import { importThroughKills } from "../dataset-import.js";
+import { listWhileMoving } from "../listing-sums.js";
 import { runSeed } from "../support/run-seed.js";
 import { makeTempDir } from "../support/temp-dir.js";
 
@@ -23,4 +24,15 @@ async function importAndList(items = 5_000_000): Promise<boolean> {
   return isEqual && importKills === kills && listKills === kills && Math.max(serverPeak, clientPeak) < 300 * MIB;
 }
 
-export const DATA_CHECKS = { import: importAndList };
+/** Listings of 1,000 accounts while 8 writers move amounts between them, and the server is killed 5 times. */
+async function listingSums(listings = 300): Promise<boolean> {
+  await using dir = await makeTempDir();
+  const plan = { dataDir: dir.path, accounts: 1000, writers: 8, listers: 3, listings, kills: 5 };
+  const report = await listWhileMoving({ ...plan, random: seededRandom(runSeed()) });
+  console.log(JSON.stringify(report));
+  return (
+    report.wrong === 0 && report.listings >= listings && report.kills === plan.kills && report.transfersPerListing >= 1
+  );
+}
+
+export const DATA_CHECKS = { import: importAndList, "listing-sums": listingSums };

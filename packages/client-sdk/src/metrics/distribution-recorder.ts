@@ -49,7 +49,8 @@ export class DistributionRecorder {
       negativeBins: this.#negative,
       zeroCount: this.#zeros,
     };
-    [this.#positive, this.#negative] = [new Map(), new Map()];
+    this.#positive = new Map();
+    this.#negative = new Map();
     [this.#count, this.#zeros, this.#sum, this.#min, this.#max] = [0, 0, 0, Infinity, -Infinity];
     return taken;
   }

@@ -20,7 +20,7 @@ export async function* listItems(
   const dataset = collection || DEFAULT_COLLECTION;
   const list = ListRequest.fromPartial({ startCursor, dataset, limit, descending, filter });
   const listing = await openListing(list, "", context, deps);
-  for await (const page of listing.pages({ maxRows: pageItemsOf(batchItems), maxBytes: PAGE_BYTES })) {
+  for await (const page of listing.pages({ maxRows: pageItemsOf(batchSize), maxBytes: PAGE_BYTES })) {
     const last = page.rows.length - 1;
     const cursorOf = (index: number): string => {
       if (index === last) return page.cursor;

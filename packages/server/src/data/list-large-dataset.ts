@@ -10,12 +10,12 @@ import { openListing } from "./listing.js";
 /** Of a page, in bytes: a listing whose reader is slow holds two. One item may be larger. */
 export const PAGE_BYTES: number = 128 * 1024;
 
-/** Items that are fetched together where batches are small: what it costs to ask the store is shared. */
+/** Items that are fetched at a time for who does not say how many: what it costs to ask the store is shared. */
 const PAGE_ITEMS = 1000;
 
-/** As many whole batches as go well in a page. */
-export function pageItemsOf(batchItems: number): number {
-  return batchItems * Math.max(1, Math.floor(PAGE_ITEMS / batchItems));
+/** Items of a page, for a request's batch size. */
+export function pageItemsOf(batchSize: number): number {
+  return batchSize === 0 ? PAGE_ITEMS : fetchItemsOf("batch_size", batchSize);
 }
 
 /**
@@ -29,7 +29,7 @@ export async function* listLargeDataset(
 ): AsyncGenerator<DataItem | EncodedMessages, void, undefined> {
   const batchItems = fetchItemsOf("batch_size", request.batchSize);
   const listing = await openListing(request, "", context, deps);
-  for await (const page of listing.pages({ maxRows: pageItemsOf(batchItems), maxBytes: PAGE_BYTES })) {
+  for await (const page of listing.pages({ maxRows: pageItemsOf(request.batchSize), maxBytes: PAGE_BYTES })) {
     const last = page.rows.length - 1;
     const cursorOf = (index: number): string => {
       if (index === last) return page.cursor;

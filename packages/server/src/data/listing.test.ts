@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { SqliteItemStore } from "../adapters/embedded/sqlite-item-store.js";
 import { openTemporaryFolder } from "../adapters/embedded/temporary-folder.js";
 import { callOf, collect } from "../files/files-fixture.test.support.js";
+import type { HeaderMap } from "../rpc/call-context.js";
 
 import {
   deletion,
@@ -58,6 +59,20 @@ describe("ListLargeDataset", () => {
     const withCursor = items.flatMap(({ cursor }, index) => (cursor === "" ? [] : [index]));
     expect(withCursor).toEqual([9, 19, 24]);
     expect(items.every(({ control }) => control === undefined)).toBe(true);
+  });
+
+  it("says in its headers where it begins, so that who is cut off in the first batch goes on in the same state", async () => {
+    await using fixture = await openDataFixture();
+    await fill(fixture.data, 5);
+    const headers: HeaderMap[] = [];
+    const context = { ...callOf().context, sendHeaders: (sent: HeaderMap = {}) => void headers.push(sent) };
+    const first = listLargeDataset(ListRequest.fromPartial({}), context, fixture.data);
+    await first.next();
+    await first.return();
+    await mutate(fixture.data, [put("a new one", ""), deletion(keyOf(3))]);
+    expect(headers).toEqual([{ "millrace-resume-token": expect.any(String) }]);
+    const startCursor = String(headers[0]?.["millrace-resume-token"]);
+    expect(await keysOf(listed(fixture.data, { startCursor }))).toEqual(ALL_KEYS.slice(0, 5));
   });
 
   it("shows one state of the dataset, whatever writers do meanwhile", async () => {

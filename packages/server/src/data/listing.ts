@@ -95,6 +95,7 @@ export class Listing {
     this.#position = start;
     this.#sentAt = deps.clock.monotonicMs();
     context.resumeFrom(() => this.#cursorAt(this.#position));
+    context.sendHeaders({ "millrace-resume-token": this.#cursorAt(start) }); // for who is cut off before the first cursor
   }
 
   /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { Distribution, MetricKind, type PartialMessage } from "@millrace/shared-types";
+import { type Distribution, MetricKind, type PartialMessage } from "@millrace/shared-types";
 import fc from "fast-check";
 
 import { collect, messagesOf, openMetricsFixture, query, sample } from "./metrics-fixture.test.support.js";

@@ -86,10 +86,10 @@ export class RowRun {
   #takePacked(versions: string, records: Uint8Array, hasData: boolean): number | undefined {
     this.#records.offer(records);
     let taken = 0;
-    for (const version of JSON.parse(`[${versions}]`) as number[]) {
+    for (const version of versions.split(",")) {
       if (this.#rows >= this.#maxRows) return undefined;
       const before = this.#records.length;
-      const record = this.#records.addNext(version, hasData);
+      const record = this.#records.addNext(Number(version), hasData);
       if (record === undefined) break;
       if (!this.#keep(record, before)) return undefined;
       taken += 1;

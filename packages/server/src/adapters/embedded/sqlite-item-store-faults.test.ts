@@ -198,8 +198,9 @@ describe("a database in which a bit has changed", () => {
         await copyFile(good, bad);
         await flipBit(bad, at, bit);
         await using store = await SqliteItemStore.open(bad).catch(() => undefined);
-        const found = await store?.scan({ collection: "c", ...ALL }).catch((error: unknown) => error);
+        const found = await store?.scan({ collection: "c", ...ALL }).catch((error: unknown) => error as Error);
         if (found instanceof Error) expect(found).toMatchObject({ reason: "CORRUPT_DATA" });
+        else for (const row of found?.rows ?? []) expect(row).toEqual(stored.get(row.key));
         for (const [key, row] of stored) {
           const got = await store?.get("c", { key }).catch((error: unknown) => error);
           if (got instanceof Error) expect(got).toMatchObject({ reason: "CORRUPT_DATA" });

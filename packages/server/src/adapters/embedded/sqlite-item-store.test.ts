@@ -1,8 +1,10 @@
+import { randomInt } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
 
 import { describeItemStore } from "../../ports/item-store.contract.js";
 import { ALL, ALL_OR_NONE, EACH, pairs, put, remove, types } from "../../ports/item-store-drafts.contract.js";
@@ -105,6 +107,45 @@ describe("SqliteItemStore", () => {
     expect(await keysOf({ afterKey: "a" })).toEqual(["b"]);
     expect(await keysOf({ keysOnly: true })).toEqual(["a", "b", "d"]);
     expect((await store.get("c", { key: "b" }))?.data).toHaveLength(large.length);
+  });
+
+  it("gives each row once, in order, however large some are and however little fits on a page", async () => {
+    await using folder = await openTemporaryFolder();
+    await using store = await SqliteItemStore.open(join(folder.path, "items.db"));
+    const seed = randomInt(2 ** 31);
+    process.stdout.write(`sqlite-item-store.test.ts: seed ${String(seed)}\n`);
+    const sizes = fc.sample(fc.oneof(fc.nat({ max: 200 }), fc.nat({ max: 20_000 })), { numRuns: 400, seed });
+    const keys = sizes.map((_, n) => String(n).padStart(3, "0"));
+    await store.commit(
+      sizes.map((size, n) => put(keys[n] ?? "", String(n % 10).repeat(size))),
+      EACH,
+    );
+    const snapshot = await store.version();
+    await store.commit([put("100", "changed"), put("1001", "new"), remove("200")], EACH);
+    const kinds = fc.record({ descending: fc.boolean(), keysOnly: fc.boolean(), past: fc.boolean() });
+    const limits = fc.record({
+      maxRows: fc.integer({ min: 5, max: 1000 }),
+      maxBytes: fc.integer({ min: 1, max: 100_000 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(kinds, limits, async ({ past, ...kind }, limit) => {
+        const scan = { collection: "c", ...kind, ...limit, ...(past && { snapshot }) };
+        const found: string[] = [];
+        for (let page = await store.scan(scan); ;) {
+          const bytes = page.rows.reduce((sum, { data }) => sum + data.length, 0);
+          expect(page.rows.length === 1 || (page.rows.length <= limit.maxRows && bytes <= limit.maxBytes)).toBe(true);
+          for (const { key, data } of page.rows) found.push(`${key} ${String(data.length)}`);
+          if (page.exhausted) break;
+          page = await store.scan({ ...scan, afterKey: page.rows.at(-1)?.key ?? "" });
+        }
+        const now = keys.flatMap((key, n) => (key === "200" ? [] : [[key, key === "100" ? 7 : sizes[n]] as const]));
+        now.splice(101, 0, ["1001", 3]);
+        const rows = past ? keys.map((key, n) => [key, sizes[n]] as const) : now;
+        const expected = rows.map(([key, size]) => `${key} ${String(kind.keysOnly ? 0 : size)}`);
+        expect(found).toEqual(kind.descending ? expected.toReversed() : expected);
+      }),
+      { numRuns: 20, seed },
+    );
   });
 
   it("goes on removing what was dropped when it is opened again", async () => {

@@ -37,7 +37,10 @@ export class MemoryCollection {
 
   /** The row as it was at `snapshot`, unless it was deleted. */
   at(key: string, snapshot: number): Row | undefined {
-    const row = this.#versions.get(key)?.findLast(({ version }) => version <= snapshot);
+    const versions = this.#versions.get(key);
+    const newest = versions?.at(-1);
+    const isNow = newest === undefined || newest.version <= snapshot;
+    const row = isNow ? newest : versions?.findLast(({ version }) => version <= snapshot);
     return row?.deleted === true ? undefined : row;
   }
 
@@ -129,6 +132,7 @@ export class MemoryCollection {
   vacuum(keepMs: number, tombstonesMs: number): Vacuumed {
     const vacuumed = { removed: 0, snapshotsFrom: 0, changesFrom: 0 };
     for (const [key, versions] of this.#versions) {
+      if (versions.length === 1 && versions[0]?.deleted === false) continue;
       const kept = versions.filter((_, at) => (versions[at + 1]?.updatedAtMs ?? Infinity) >= keepMs);
       const oldest = kept[0];
       if (kept.length < versions.length)

@@ -92,6 +92,23 @@ describe("the published tables", () => {
     expect(await bob.query.execute(files)).toEqual([]);
   }, 60_000);
 
+  it("have samples of metrics, also for a process that is older than the first of them", async () => {
+    await using stage = await openStage();
+    const { query, metrics } = stage.as("");
+    const sql = "SELECT name, labels, unit, time, value, weight FROM metrics ORDER BY value";
+    expect(await query.execute(sql)).toEqual([]);
+    expect(await query.execute("SELECT count(*) AS n FROM metrics")).toEqual([{ n: 0 }]);
+    const time = new Date(Date.now() - 1000);
+    const sample = { name: "latency", labels: { path: "/" }, unit: "ms" };
+    await metrics.send([1.5, 2].map((value) => ({ ...sample, value, timestamp: time })));
+    const row = { ...sample, time, weight: 1 };
+    expect(await query.execute(sql)).toEqual([
+      { ...row, value: 1.5 },
+      { ...row, value: 2 },
+    ]);
+    expect(await query.execute("SELECT count(*) AS n FROM metrics")).toEqual([{ n: 2 }]);
+  }, 60_000);
+
   it("show of the chat what its rooms show: members only, edits, nothing that was redacted", async () => {
     await using stage = await openStage("identified");
     const [ann, bob, eve] = [stage.as("ann"), stage.as("bob"), stage.as("eve")];

@@ -20,7 +20,9 @@ interface QueryCommandOptions extends CommonOptions {
 /** `millrace query [SQL]`: one statement, those of standard input, or what is typed. */
 export function queryCommand(context: CommandContext): Command {
   const command = new Command("query")
-    .description("Run SQL over items, events, files and chat messages. It only reads. Without a statement: a prompt.")
+    .description(
+      "Run SQL over items, events, files, chat messages and metrics. It only reads. Without a statement: a prompt.",
+    )
     .argument("[sql]", "one SELECT; without it each line of standard input is one")
     .option("--csv", "print CSV, with a header")
     .option("--param <value>", "value of $1, then $2 and so on: a number, true, false, null, or text", collectParam, [])

@@ -46,7 +46,7 @@ interface Running {
 
 /**
  * What InteractiveQuery and QueryService promise. Statements are `rows N` (the numbers from 1 on), `fail REASON`, `values`
- * (one of each type), `echo` (the parameters) and `wait` (nothing comes).
+ * (one of each type), `echo` (the parameters), `malformed` (JSON that is none) and `wait` (nothing comes).
  */
 export class FakeQueryServer {
   readonly requests: QueryRequest[] = [];
@@ -180,6 +180,7 @@ export class FakeQueryServer {
   }
 
   *#rows({ parameters }: QueryRequest, verb: string, count: number): Generator<QueryResponse, void, undefined> {
+    if (verb === "malformed") return yield rowsOf([[{ kind: { $case: "jsonValue", value: "{" } }]]);
     if (verb === "values") return yield rowsOf([Object.values(VALUES).map(([, value]) => value)]);
     if (verb === "echo") return yield rowsOf(parameters.map((value) => [value]));
     for (let n = 1; n <= count; n += BATCH_ROWS) {

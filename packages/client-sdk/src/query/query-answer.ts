@@ -1,6 +1,6 @@
 import { msOfDuration, type QueryResponse, type QueryValue } from "@millrace/shared-types";
 
-import { CancelledError, type StreamingError, UnavailableError } from "../errors.js";
+import { CancelledError, InternalError, type StreamingError, UnavailableError } from "../errors.js";
 import { type Deferred, deferred } from "../rpc/deferred.js";
 import { handled } from "../rpc/handled.js";
 import { PullIterator } from "../rpc/pull-iterator.js";
@@ -97,10 +97,19 @@ export class QueryAnswer<R> implements QueryResult<R> {
       if (this.#isOver || !(await this.#advance())) return undefined;
     }
     if (this.#failure !== undefined) throw this.#failed(this.#failure);
-    const { values } = this.#rows[this.#row++] ?? { values: [] };
+    const row = this.#toRow(this.#rows[this.#row++]?.values ?? []);
     this.#handedOut = true;
-    const cells = values.map((value, index): [string, QueryCell] => [this.#names[index] ?? "", toCell(value)]);
-    return Object.fromEntries(cells) as R;
+    return row;
+  }
+
+  #toRow(values: readonly QueryValue[]): R {
+    try {
+      const cells = values.map((value, index): [string, QueryCell] => [this.#names[index] ?? "", toCell(value)]);
+      return Object.fromEntries(cells) as R;
+    } catch (cause) {
+      this.#stop();
+      throw this.#failed(new InternalError("the server sent a malformed row", { method: this.#task.method, cause }));
+    }
   }
 
   async #untilColumns(): Promise<void> {
@@ -147,6 +156,7 @@ export class QueryAnswer<R> implements QueryResult<R> {
       [this.#names, this.#rows, this.#row] = [[], [], 0];
       this.#answer = this.#task.open();
     } catch (error) {
+      this.#stop();
       throw this.#failed(this.#failure ?? error);
     }
   }

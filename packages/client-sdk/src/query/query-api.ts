@@ -28,7 +28,7 @@ export interface QueryDeps {
   }) => ResumeLoop;
 }
 
-/** SQL over what the server keeps: `SELECT … FROM items`, `events`, `files`, `chat_messages`. It only reads. */
+/** SQL over what the server keeps: `SELECT … FROM items`, `events`, `files`, `chat_messages`, `metrics`. It only reads. */
 export interface QueryApi {
   /** A session: several queries over one stream, which is opened with the first. */
   session(options?: QuerySessionOptions): QuerySession;

@@ -209,6 +209,25 @@ describe("a result", () => {
     await expect(Promise.resolve(result)).rejects.toThrow("a result can be read once");
   });
 
+  it("that is malformed fails, and is stopped", async () => {
+    await using opened = openQueries();
+    await using session = opened.query.session();
+    expect(await failureOf(session.query("malformed"))).toMatchObject({ kind: "internal" });
+    expect(await opened.server.onCancel.promise).toBe("q1");
+  });
+
+  it("fails with what `onProgress` throws, and is stopped", async () => {
+    await using opened = openQueries();
+    await using session = opened.query.session();
+    const failing = session.query("wait", {
+      onProgress() {
+        throw new TypeError("mine");
+      },
+    });
+    await expect(Promise.resolve(failing)).rejects.toThrow("mine");
+    expect(await opened.server.onCancel.promise).toBe("q1");
+  });
+
   it("tells how far it is", async () => {
     await using opened = openQueries();
     const told: unknown[] = [];

@@ -16,7 +16,7 @@ export interface QueryTableInfo {
 }
 
 /** Names of the tables. */
-export type QueryTableName = "items" | "events" | "files" | "chat_messages";
+export type QueryTableName = "items" | "events" | "files" | "chat_messages" | "metrics";
 
 /**
  * What is published. A timestamp is text such as `2026-11-20T12:30:00.000Z` while a statement works with it, a bool 0
@@ -89,6 +89,18 @@ export const QUERY_TABLES: Readonly<Record<QueryTableName, Omit<QueryTableInfo, 
       time: "timestamp",
       edited_at: "timestamp",
       redacted: "bool",
+    }),
+  },
+  metrics: {
+    description: "Samples of metrics; a distribution has its mean as value, and its count as weight.",
+    columns: columns({
+      name: "string",
+      labels: "json",
+      kind: "string",
+      unit: "string",
+      time: "timestamp",
+      value: "double",
+      weight: "double",
     }),
   },
 };

@@ -54,8 +54,7 @@ export class QuerySession {
         this.#take(request);
         await this.#untilRoom();
       }
-      if (this.#waiting.length === 0) this.#answers.complete();
-      else this.#onRoom = () => this.#answers.complete();
+      this.#answers.complete(); // what waits is begun before what it waits for has ended
     } catch (error) {
       this.#answers.fail(error);
     }
@@ -149,9 +148,11 @@ export class QuerySession {
     const { signal } = this.#context;
     while (this.#waiting.length >= MAX_WAITING && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
+      const onAbort = (): void => resolve();
       this.#onRoom = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
+      signal.addEventListener("abort", onAbort, { once: true });
       await promise;
+      signal.removeEventListener("abort", onAbort);
     }
   }
 }

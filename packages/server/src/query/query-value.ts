@@ -5,6 +5,9 @@ import type { QueryColumnType } from "../ports/query-tables.js";
 
 type Kind = NonNullable<QueryValue["kind"]>;
 
+/** As the tables have them, from year 1 on. */
+const TIMESTAMP = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
 const NULL: QueryValue = { kind: undefined };
 
 /** A parameter as statements take it. @throws ServiceError `INVALID_FIELD` about `field` */
@@ -26,17 +29,36 @@ export function toScalar({ kind }: QueryValue, field: string): QueryScalar {
   }
 }
 
-/** A value of a result as callers get it: as its column says if it can be that, else as what it is. */
+/**
+ * A value of a result as callers get it: as its column says if it is that, else as what it is. A column can have
+ * others: of a UNION, SQLite tells the types of the first part.
+ */
 export function toQueryValue(scalar: QueryScalar, type: QueryColumnType): QueryValue {
   return scalar === null ? NULL : { kind: typedKind(scalar, type) ?? plainKind(scalar) };
 }
 
 function typedKind(scalar: Exclude<QueryScalar, null>, type: QueryColumnType): Kind | undefined {
-  if (type === "bool" && typeof scalar === "bigint") return { $case: "boolValue", value: scalar !== 0n };
-  if (typeof scalar !== "string") return undefined;
-  if (type === "json") return { $case: "jsonValue", value: scalar };
-  if (type === "timestamp") return { $case: "timestampValue", value: timestampOfMs(Date.parse(scalar)) };
-  return undefined;
+  if (isBool(scalar, type)) return { $case: "boolValue", value: scalar === 1n };
+  if (isJson(scalar, type)) return { $case: "jsonValue", value: scalar };
+  if (type !== "timestamp" || typeof scalar !== "string" || !TIMESTAMP.test(scalar)) return undefined;
+  const ms = Date.parse(scalar);
+  return Number.isNaN(ms) ? undefined : { $case: "timestampValue", value: timestampOfMs(ms) };
+}
+
+/** Whether the value of a column is a truth value. */
+export function isBool(scalar: QueryScalar, type: QueryColumnType): scalar is 0n | 1n {
+  return type === "bool" && (scalar === 0n || scalar === 1n);
+}
+
+/** Whether the value of a column is JSON, and can be put where JSON is expected. */
+export function isJson(scalar: QueryScalar, type: QueryColumnType): scalar is string {
+  if (type !== "json" || typeof scalar !== "string") return false;
+  try {
+    JSON.parse(scalar);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function plainKind(scalar: Exclude<QueryScalar, null>): Kind {

@@ -9,7 +9,7 @@ import {
 import type { QueryBatch, QueryScalar } from "../ports/query-engine.js";
 import type { QueryColumnType, QueryTableColumn } from "../ports/query-tables.js";
 
-import { toQueryValue } from "./query-value.js";
+import { isBool, isJson, toQueryValue } from "./query-value.js";
 
 /** A row as text, in bytes: what does not fit into a message cannot be sent. */
 const MAX_ROW_TEXT_BYTES = 3.5 * 1024 * 1024;
@@ -88,14 +88,15 @@ function jsonObject(row: readonly QueryScalar[], columns: readonly QueryTableCol
 /** Integers above 2^53, bytes (in base64) and infinity are strings: as in the JSON form of protobuf. */
 function jsonValue(value: QueryScalar, type: QueryColumnType): string {
   if (value === null) return "null";
-  if (typeof value === "bigint") return jsonInteger(value, type);
+  if (isBool(value, type)) return String(value === 1n);
+  if (isJson(value, type)) return value.replaceAll(/[\r\n]+/g, " "); // line ends can only be between its parts
+  if (typeof value === "bigint") return jsonInteger(value);
   if (typeof value === "number") return Number.isFinite(value) ? JSON.stringify(value) : `"${String(value)}"`;
-  if (typeof value === "string") return type === "json" ? value : JSON.stringify(value);
+  if (typeof value === "string") return JSON.stringify(value);
   return `"${Buffer.from(value.buffer, value.byteOffset, value.length).toString("base64")}"`;
 }
 
-function jsonInteger(value: bigint, type: QueryColumnType): string {
-  if (type === "bool") return String(value !== 0n);
+function jsonInteger(value: bigint): string {
   return BigInt.asIntN(54, value) === value ? String(value) : `"${String(value)}"`;
 }
 

@@ -5,6 +5,7 @@ import fc from "fast-check";
 
 import type { QueryScalar } from "../../ports/query-engine.js";
 
+import { SqliteQueryEngine } from "./sqlite-query-engine.js";
 import { NEVER, openQueryFixture, type QueryFixture, scopeOf } from "./sqlite-query-fixture.test.support.js";
 
 const NUMBERS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT 10000) SELECT n FROM r";
@@ -227,6 +228,17 @@ describe("processes", () => {
       reason: "QUERY_LIMIT",
     });
     expect(await fixture.rows("SELECT 1")).toEqual([[1n]]);
+  });
+
+  it("that cannot start say why", async () => {
+    await using fixture = await openQueryFixture();
+    const engine = new SqliteQueryEngine(`${fixture.path}/nowhere`);
+    const opening = engine.open({ sql: "SELECT 1", parameters: [], scope: scopeOf() }, NEVER);
+    await expect(opening).rejects.toMatchObject({
+      reason: "BACKEND_UNAVAILABLE",
+      cause: { message: expect.stringContaining("unable to open database") },
+    });
+    await engine[Symbol.asyncDispose]();
   });
 
   it("are all gone when the engine is closed, also those that compute", async () => {

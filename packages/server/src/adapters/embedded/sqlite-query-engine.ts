@@ -29,7 +29,12 @@ export class SqliteQueryEngine implements QueryEngine {
   /** @param path the data directory, whose stores are open and stay so as long as this */
   constructor(path: string, { maxProcesses = 8, ...limits }: SqliteQueryEngineOptions = {}) {
     const fileOf = (name: string): string => join(path, `${name}.db`);
-    const files = { records: fileOf("records"), events: fileOf("events"), items: fileOf("items") };
+    const files = {
+      records: fileOf("records"),
+      events: fileOf("events"),
+      items: fileOf("items"),
+      metrics: fileOf("metrics"),
+    };
     const setup = { files, limits: { ...LIMITS, ...limits } };
     this.#pool = new QueryPool({ maxProcesses, start: () => QueryProcess.start(setup) });
   }

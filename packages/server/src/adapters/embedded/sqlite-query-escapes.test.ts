@@ -13,7 +13,7 @@ const REFUSALS = ["INVALID_QUERY", "QUERY_NOT_READ_ONLY", "QUERY_LIMIT"];
 
 /** Longest time for a statement of the corpus, and for one that never ends. */
 const DEADLINE_MS = 5000;
-const RUNAWAY_MS = 400;
+const RUNAWAY_MS = 300;
 /** How long after its deadline a statement may still run. */
 const GRACE_MS = 500;
 

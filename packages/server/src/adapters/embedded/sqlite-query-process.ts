@@ -20,6 +20,9 @@ const RUNS_FROM_SOURCE = import.meta.url.endsWith(".ts");
 /** Of the process's JavaScript, in MiB; what SQLite takes is not in it. */
 const MAX_HEAP_MIB = 64;
 
+/** What is kept of what a process writes to its standard error, in characters: for the log, should it end. */
+const MAX_LAST_WORDS = 2000;
+
 type AnswerTo<Kind> = Extract<QueryProcessAnswer, { readonly kind: Kind }>;
 
 interface Question {
@@ -37,21 +40,26 @@ export class QueryProcess {
   readonly #child: ChildProcess;
   #question: Question | undefined;
   #end: Error | undefined;
+  /** The end of what it wrote about its troubles. */
+  #lastWords = "";
 
   private constructor(child: ChildProcess) {
     this.#child = child;
     this.gone = new Promise((resolve) => {
-      child.once("exit", (code, signal) => {
-        this.#fail(endedBy(code, signal));
+      child.once("close", (code, signal) => {
+        this.#fail(endedBy(code, signal, this.#lastWords));
         resolve();
       });
-      child.once("error", (error) => {
+      child.on("error", (error) => {
         this.#fail(unavailable(error));
         if (child.pid === undefined) resolve();
       });
     });
     child.on("message", (answer) => this.#settle(answer as QueryProcessAnswer));
     child.stdin?.on("error", () => {}); // it is never written to
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#lastWords = (this.#lastWords + text).slice(-MAX_LAST_WORDS);
+    });
   }
 
   /** Starts a process; resolves when it is locked down. @throws ServiceError `BACKEND_UNAVAILABLE` */
@@ -60,7 +68,7 @@ export class QueryProcess {
     const child = spawn(execPath, [...nodeOptions(), workerPath()], {
       env: {},
       cwd: parse(execPath).root,
-      stdio: ["pipe", "ignore", "ignore", "ipc"],
+      stdio: ["pipe", "ignore", "pipe", "ipc"],
       serialization: "advanced",
     });
     const started = new QueryProcess(child);
@@ -137,6 +145,7 @@ function nodeOptions(): readonly string[] {
     "--allow-worker",
     `--max-old-space-size=${String(MAX_HEAP_MIB)}`,
     "--disable-warning=ExperimentalWarning",
+    "--disable-warning=SecurityWarning",
     ...(RUNS_FROM_SOURCE ? ["--import", SOURCE_IMPORTS] : []),
   ];
 }
@@ -154,11 +163,11 @@ function giveWay({ pid }: ChildProcess): void {
   }
 }
 
-function endedBy(code: number | null, signal: NodeJS.Signals | null): ServiceError {
+function endedBy(code: number | null, signal: NodeJS.Signals | null, lastWords: string): ServiceError {
   if (signal === MEMORY_SIGNAL || signal === "SIGABRT") {
     return new ServiceError("QUERY_LIMIT", "the query used more memory than one may");
   }
-  return unavailable(new Error(`a query process ended (${signal ?? String(code)})`));
+  return unavailable(new Error(`a query process ended (${signal ?? String(code)}): ${lastWords}`));
 }
 
 function errorOf({ reason, message }: QueryFailure): Error {

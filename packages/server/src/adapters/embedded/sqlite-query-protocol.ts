@@ -7,6 +7,7 @@ export interface QueryFiles {
   readonly records: string;
   readonly events: string;
   readonly items: string;
+  readonly metrics: string;
 }
 
 /** What one process may use. */

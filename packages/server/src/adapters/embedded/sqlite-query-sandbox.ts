@@ -37,6 +37,7 @@ export class QuerySandbox {
   readonly #published: DatabaseSync;
   readonly #data: DatabaseSync;
   readonly #maxValueBytes: number;
+  readonly #hasMetrics: boolean;
   /** While the sandbox does something itself. */
   #isOurs = true;
   #scope: QueryScope = NOBODY;
@@ -51,10 +52,23 @@ export class QuerySandbox {
     this.#data = openEmpty();
     this.#attach(files);
     defineFunctions(this.#data, () => this.#scope);
-    for (const statement of viewStatements()) this.#data.exec(statement);
+    this.#hasMetrics = this.#findMetrics();
+    for (const statement of viewStatements(this.#hasMetrics)) this.#data.exec(statement);
     for (const database of [this.#published, this.#data])
       lockDown(database, limits, (action) => this.#isOurs || mayDo(action));
     this.#isOurs = false;
+  }
+
+  /** Whether there are tables now that were not there when it was made: then another one is needed. */
+  get isOutdated(): boolean {
+    return !this.#hasMetrics && this.#findMetrics();
+  }
+
+  /** Lets go of the files. */
+  [Symbol.dispose](): void {
+    this.close();
+    this.#data.close();
+    this.#published.close();
   }
 
   /** What a statement would give. @throws Error, as the others do, that `failureOf` understands */
@@ -114,6 +128,15 @@ export class QuerySandbox {
       this.#data.exec(`ATTACH ${quoted(`${uri.href}?mode=ro`)} AS ${name}`);
       this.#shadow(name);
     }
+  }
+
+  /** The tables of metrics are made when the first sample comes. */
+  #findMetrics(): boolean {
+    const wasOurs = this.#isOurs;
+    this.#isOurs = true;
+    const found = this.#data.prepare("SELECT 1 FROM metrics_db.sqlite_schema WHERE name = 'settled'").get();
+    this.#isOurs = wasOurs;
+    return found !== undefined;
   }
 
   /** Makes an empty table for each of a file: a name without its file means that one. */

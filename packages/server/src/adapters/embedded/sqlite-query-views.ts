@@ -1,10 +1,18 @@
 /** The published tables over the files of an embedded server. Imports only what runs in the processes of queries. */
-import { QUERY_TABLES, type QueryColumnType, type QueryTableName } from "../../ports/query-tables.js";
+import {
+  QUERY_TABLES,
+  type QueryColumnType,
+  type QueryTableColumn,
+  type QueryTableName,
+} from "../../ports/query-tables.js";
 
 import { EVENTS_PER_BLOCK } from "./sqlite-event-database.js";
 
 /** Names under which the files are attached. */
-export const ATTACHED = ["records_db", "events_db", "items_db"] as const;
+export const ATTACHED = ["records_db", "events_db", "items_db", "metrics_db"] as const;
+
+/** Of the contract's MetricKind, by number. */
+const METRIC_KINDS = ["", "gauge", "delta", "cumulative", "distribution"];
 
 /**
  * What each table reads. Of each joined table a column counts that is not its key: else SQLite would ask whether the
@@ -92,6 +100,19 @@ const VIEWS: Readonly<Record<QueryTableName, string>> = {
         OR EXISTS (SELECT 1 FROM json_each(r.value, '$.memberIds') AS m WHERE m.value = millrace_caller()))
       AND e.revision >= s.first_revision
       AND coalesce(e.stored_at_ms >= millrace_now_ms() - json_extract(r.value, '$.retentionMs'), 1)`,
+  metrics: `
+    SELECT s.name AS name,
+      s.labels AS labels,
+      CASE s.kind ${METRIC_KINDS.map((kind, index) => `WHEN ${String(index)} THEN '${kind}'`).join(" ")} END AS kind,
+      s.unit AS unit,
+      millrace_time(m.time_ms) AS time,
+      m.value AS value,
+      m.weight AS weight
+    FROM metrics_db.series AS s
+    JOIN (
+      SELECT series_id, time_ms, value, weight FROM metrics_db.settled
+      UNION ALL SELECT series_id, time_ms, value, weight FROM metrics_db.arrivals
+    ) AS m ON m.series_id = s.series_id AND s.name <> ''`,
 };
 
 /** Of an event, if it is what was stored. */
@@ -111,9 +132,16 @@ function unlessChanged(original: string, edited: string | undefined, redacted: s
   return `CASE WHEN json_extract(h.value, '$.redacted') THEN ${redacted}${change} ELSE ${original} END`;
 }
 
-/** Statements that make the views. */
-export function viewStatements(): readonly string[] {
-  return Object.entries(VIEWS).map(([name, select]) => `CREATE TEMP VIEW ${name} AS ${select}`);
+/** Statements that make the views; of metrics without rows while there is nothing that could have some. */
+export function viewStatements(hasMetrics: boolean): readonly string[] {
+  return Object.entries(VIEWS).map(([name, select]) => {
+    const hasRows = hasMetrics || name !== "metrics";
+    return `CREATE TEMP VIEW ${name} AS ${hasRows ? select : noRows(QUERY_TABLES.metrics.columns)}`;
+  });
+}
+
+function noRows(columns: readonly QueryTableColumn[]): string {
+  return `SELECT ${columns.map(({ name }) => `NULL AS ${name}`).join(", ")} WHERE 0`;
 }
 
 /** Statements that make tables of the same names and columns, with nothing in them and nothing under them. */

@@ -15,8 +15,14 @@ import { QuerySandbox } from "./sqlite-query-sandbox.js";
 
 process.once("message", ({ files, limits }: QueryProcessSetup) => {
   startGuard(limits);
-  const sandbox = new QuerySandbox(files, limits);
-  process.on("message", (request: QueryProcessRequest) => say(answerTo(request, sandbox)));
+  let sandbox = new QuerySandbox(files, limits);
+  process.on("message", (request: QueryProcessRequest) => {
+    if (request.kind === "open" && sandbox.isOutdated) {
+      sandbox[Symbol.dispose]();
+      sandbox = new QuerySandbox(files, limits);
+    }
+    say(answerTo(request, sandbox));
+  });
   say({ kind: "ready" });
 });
 

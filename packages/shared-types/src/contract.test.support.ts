@@ -140,7 +140,6 @@ const SCALARS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   fixed32: fc.nat(0xffff_ffff),
   uint32: fc.nat(0xffff_ffff),
   int32: fc.integer(),
-  uint32: fc.nat(0xffff_ffff),
   int64: INT64,
   sint32: fc.integer(),
 };

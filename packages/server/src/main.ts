@@ -25,9 +25,13 @@ async function main(argv: readonly string[]): Promise<void> {
 
 /** Everything that costs time to import comes only now, after the configuration is known to be good. */
 async function open(config: Config, logger: Logger): Promise<RunningServer> {
-  const { createStreamingServer } = await import("./streaming-server.js");
   boundGarbage();
+<<<<<<< HEAD
   const { host, port, dataDir, insecure, tls, drainGraceMs, retention } = config;
+=======
+  const { createStreamingServer } = await import("./streaming-server.js");
+  const { host, port, dataDir, insecure, tls, drainGraceMs } = config;
+>>>>>>> data2
   return createStreamingServer({
     host,
     port,

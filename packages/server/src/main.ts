@@ -26,12 +26,8 @@ async function main(argv: readonly string[]): Promise<void> {
 /** Everything that costs time to import comes only now, after the configuration is known to be good. */
 async function open(config: Config, logger: Logger): Promise<RunningServer> {
   boundGarbage();
-<<<<<<< HEAD
-  const { host, port, dataDir, insecure, tls, drainGraceMs, retention } = config;
-=======
   const { createStreamingServer } = await import("./streaming-server.js");
-  const { host, port, dataDir, insecure, tls, drainGraceMs } = config;
->>>>>>> data2
+  const { host, port, dataDir, insecure, tls, drainGraceMs, retention } = config;
   return createStreamingServer({
     host,
     port,

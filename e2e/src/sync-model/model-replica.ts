@@ -52,7 +52,7 @@ export class ModelReplica {
     const document = this.#replica.collection(this.#collection).get(id);
     if (document === undefined) return undefined;
     const siblings = document.siblings.map(({ data: content }) => ({ content }));
-    return versionsOf({ content: document.data, siblings: siblings as never });
+    return versionsOf({ content: document.data, siblings });
   }
 
   get replicaId(): string {

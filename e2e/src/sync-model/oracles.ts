@@ -118,7 +118,7 @@ function textOfEntry({ change }: JournalEntry): string {
   return textOf(change);
 }
 
-function textOf({ content }: SyncChange): string {
+function textOf({ content }: Pick<SyncChange, "content">): string {
   return Buffer.from(content).toString();
 }
 

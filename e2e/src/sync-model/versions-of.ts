@@ -1,7 +1,9 @@
-import type { SyncChange } from "@millrace/shared-types";
+interface Version {
+  readonly content: Uint8Array;
+}
 
 /** A document's versions as a text that is equal for equal ones. */
-export function versionsOf({ content, siblings }: Pick<SyncChange, "content" | "siblings">): string {
+export function versionsOf({ content, siblings }: Version & { readonly siblings: readonly Version[] }): string {
   const texts = [content, ...siblings.map((sibling) => sibling.content)].map((bytes) => Buffer.from(bytes).toString());
   return texts.join(" | ");
 }

@@ -3,6 +3,7 @@ import { setFlagsFromString } from "node:v8";
 
 import { type ClientOptions, connectClient, createClient, FileResumeStore } from "@millrace/client-sdk";
 
+import { interruptSignal } from "./interrupt-signal.js";
 import { runCli } from "./run-cli.js";
 import { stateDirectory } from "./state-directory.js";
 import { processTerminal } from "./terminal.js";
@@ -14,10 +15,7 @@ const MAX_OUTAGE_MS = 120_000;
 // Else V8 lets short-lived garbage pile up to 100 MiB: an import of any size took 280 MiB, with this it takes 165.
 setFlagsFromString("--semi-space-growth-factor=1");
 
-const interrupt = new AbortController();
-// A second Ctrl-C finds no handler and ends the process at once.
-process.once("SIGINT", () => interrupt.abort());
-process.once("SIGTERM", () => interrupt.abort());
+const signal = interruptSignal(process, { exit: (code) => process.exit(code), now: () => performance.now() });
 watchOutput({
   stdout: process.stdout,
   stderr: process.stderr,
@@ -28,7 +26,6 @@ watchOutput({
 process.noDeprecation = true;
 
 const token = process.env["MILLRACE_TOKEN"];
-const { signal } = interrupt;
 const clientOptions = (target: string): ClientOptions => {
   return { target, resume: { maxElapsedMs: MAX_OUTAGE_MS }, ...(token && { auth: token }) };
 };

@@ -32,7 +32,8 @@ describe("a command that runs for an event", () => {
 
   it("does not get the Ctrl-C that is meant for us: it leads a process group of its own", async () => {
     const { signal } = new AbortController();
-    await runOnEvent("kill -0 -$$", someEvent(1), { attempt: 1, signal }, false);
+    const running = runOnEvent("kill -0 -$$", someEvent(1), { attempt: 1, signal }, false);
+    await expect(running).resolves.toBeUndefined();
   });
 
   it("is not run for a delivery that is given up already", async () => {

@@ -182,7 +182,7 @@ function wholeNumber({ text, source }: Given, range: Parameters<typeof checkedNu
   return checkedNumber(source, /^\d+$/.test(text) ? Number(text) : text, range);
 }
 
-function limited<Name extends keyof Config["retention"]>(name: Name, given: Given | undefined): Config["retention"] {
+function limited(name: keyof Config["retention"], given: Given | undefined): Config["retention"] {
   return given === undefined ? {} : { [name]: wholeNumber(given, RETENTION) };
 }
 

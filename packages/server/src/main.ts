@@ -25,8 +25,8 @@ async function main(argv: readonly string[]): Promise<void> {
 
 /** Everything that costs time to import comes only now, after the configuration is known to be good. */
 async function open(config: Config, logger: Logger): Promise<RunningServer> {
-  const { createStreamingServer } = await import("./streaming-server.js");
   boundGarbage();
+  const { createStreamingServer } = await import("./streaming-server.js");
   const { host, port, dataDir, insecure, tls, drainGraceMs, retention } = config;
   return createStreamingServer({
     host,

@@ -61,27 +61,36 @@ const arbitraries = new Map<protobuf.Type, fc.Arbitrary<Message>>();
 
 /** Messages as ts-proto shapes them, made from the schema alone. */
 export function arbitraryMessage(schema: protobuf.Type): fc.Arbitrary<Message> {
-  const known = arbitraries.get(schema);
-  if (known !== undefined) return known;
+  const known = arbitraries.get(schema) ?? messageWithin(schema, []);
+  arbitraries.set(schema, known);
+  return known;
+}
+
+/** A message of a type that may contain itself does so once. */
+function messageWithin(schema: protobuf.Type, within: readonly protobuf.Type[]): fc.Arbitrary<Message> {
+  const path = [...within, schema];
+  const mayContain = ({ resolvedType }: protobuf.Field): boolean =>
+    path.filter((type) => type === resolvedType).length < 2;
   const fields = schema.fieldsArray
     .filter((field) => !isInOneof(field))
-    .map((field) => [jsName(field), arbitraryField(field)]);
+    .map((field) => [
+      jsName(field),
+      mayContain(field) ? arbitraryField(field, path) : fc.constant(field.repeated ? [] : undefined),
+    ]);
   const oneofs = schema.oneofsArray
     .filter((oneof) => !oneof.isProto3Optional)
-    .map((oneof) => [oneof.name, arbitraryOneof(oneof)]);
-  const made = fc.record(Object.fromEntries([...fields, ...oneofs]) as Record<string, fc.Arbitrary<unknown>>, {
+    .map((oneof) => [oneof.name, arbitraryOneof(oneof.fieldsArray.filter(mayContain), path)]);
+  return fc.record(Object.fromEntries([...fields, ...oneofs]) as Record<string, fc.Arbitrary<unknown>>, {
     noNullPrototype: true,
   });
-  arbitraries.set(schema, made);
-  return made;
 }
 
 function isInOneof(field: protobuf.Field): boolean {
   return field.partOf !== null && !field.partOf.isProto3Optional;
 }
 
-function arbitraryField(field: protobuf.Field): fc.Arbitrary<unknown> {
-  const value = arbitraryValue(field);
+function arbitraryField(field: protobuf.Field, path: readonly protobuf.Type[]): fc.Arbitrary<unknown> {
+  const value = arbitraryValue(field, path);
   if (field instanceof protobuf.MapField) {
     const key = SCALARS[field.keyType] ?? TEXT;
     return fc.array(fc.tuple(key, value), { maxLength: 3 }).map((entries) => new Map(entries));
@@ -99,9 +108,9 @@ function asSent(value: unknown): unknown {
   return value === NO_BYTES ? Buffer.alloc(0) : value;
 }
 
-function arbitraryOneof(oneof: protobuf.OneOf): fc.Arbitrary<unknown> {
-  const cases = oneof.fieldsArray.map((field) =>
-    arbitraryValue(field).map((value) => ({ $case: jsName(field), value: asSent(value) })),
+function arbitraryOneof(fields: readonly protobuf.Field[], path: readonly protobuf.Type[]): fc.Arbitrary<unknown> {
+  const cases = fields.map((field) =>
+    arbitraryValue(field, path).map((value) => ({ $case: jsName(field), value: asSent(value) })),
   );
   return fc.option(fc.oneof(...cases), { nil: undefined });
 }
@@ -129,16 +138,16 @@ const SCALARS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   bool: fc.boolean(),
   double: FLOATS,
   fixed32: fc.nat(0xffff_ffff),
-  int32: fc.integer(),
   uint32: fc.nat(0xffff_ffff),
+  int32: fc.integer(),
   int64: INT64,
   sint32: fc.integer(),
 };
 
-function arbitraryValue(field: protobuf.Field): fc.Arbitrary<unknown> {
+function arbitraryValue(field: protobuf.Field, path: readonly protobuf.Type[]): fc.Arbitrary<unknown> {
   const { resolvedType } = field;
   if (isFieldMask(field)) return fc.array(TEXT, { maxLength: 3 });
-  if (resolvedType instanceof protobuf.Type) return arbitraryMessage(resolvedType);
+  if (resolvedType instanceof protobuf.Type) return messageWithin(resolvedType, path);
   if (resolvedType instanceof protobuf.Enum)
     return fc.constantFrom(...Object.values(resolvedType.values), 1_000_000, -1);
   if (isString64(field)) return fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n).map(String);

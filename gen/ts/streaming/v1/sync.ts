@@ -445,15 +445,33 @@ export interface SyncChange {
   /** Media type of content. */
   contentType: string;
   /**
-   * KEEP_SIBLINGS, from the server only: the other versions of the document,
-   * which have no siblings of their own. This one has the greatest time.
+   * KEEP_SIBLINGS, from the server only: the other versions of the document.
+   * This one has the greatest time.
    */
-  siblings: SyncChange[];
+  siblings: SyncSibling[];
 }
 
 export interface SyncChange_FieldTimesEntry {
   key: string;
   value: HybridTime | undefined;
+}
+
+/** SyncSibling is a version of a document beside the current one. */
+export interface SyncSibling {
+  /** Content. */
+  content: Uint8Array;
+  /** Media type of content. */
+  contentType: string;
+  /** When, by the clock of the replica that made it. */
+  time:
+    | HybridTime
+    | undefined;
+  /** Replica that made it. */
+  replicaId: string;
+  /** Position among the changes of that replica. */
+  replicaSequence: number;
+  /** User who made it. */
+  userId: string;
 }
 
 /** SyncPush sends changes. They are applied in order. */
@@ -1924,7 +1942,7 @@ export const SyncChange: MessageFns<SyncChange> = {
       writer.uint32(106).string(message.contentType);
     }
     for (const v of message.siblings) {
-      SyncChange.encode(v!, writer.uint32(114).fork()).join();
+      SyncSibling.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -2054,7 +2072,7 @@ export const SyncChange: MessageFns<SyncChange> = {
               break;
             }
 
-            message.siblings.push(SyncChange.decode(reader, reader.uint32()));
+            message.siblings.push(SyncSibling.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -2121,7 +2139,7 @@ export const SyncChange: MessageFns<SyncChange> = {
         ? globalThis.String(object.content_type)
         : "",
       siblings: globalThis.Array.isArray(object?.siblings)
-        ? object.siblings.map((e: any) => SyncChange.fromJSON(e))
+        ? object.siblings.map((e: any) => SyncSibling.fromJSON(e))
         : [],
     };
   },
@@ -2171,7 +2189,7 @@ export const SyncChange: MessageFns<SyncChange> = {
       obj.contentType = message.contentType;
     }
     if (message.siblings?.length) {
-      obj.siblings = message.siblings.map((e) => SyncChange.toJSON(e));
+      obj.siblings = message.siblings.map((e) => SyncSibling.toJSON(e));
     }
     return obj;
   },
@@ -2208,7 +2226,7 @@ export const SyncChange: MessageFns<SyncChange> = {
       return m;
     })();
     message.contentType = object.contentType ?? "";
-    message.siblings = object.siblings?.map((e) => SyncChange.fromPartial(e)) || [];
+    message.siblings = object.siblings?.map((e) => SyncSibling.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2296,6 +2314,180 @@ export const SyncChange_FieldTimesEntry: MessageFns<SyncChange_FieldTimesEntry> 
     message.value = (object.value !== undefined && object.value !== null)
       ? HybridTime.fromPartial(object.value)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseSyncSibling(): SyncSibling {
+  return {
+    content: new Uint8Array(0),
+    contentType: "",
+    time: undefined,
+    replicaId: "",
+    replicaSequence: 0,
+    userId: "",
+  };
+}
+
+export const SyncSibling: MessageFns<SyncSibling> = {
+  encode(message: SyncSibling, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.content.length !== 0) {
+      writer.uint32(10).bytes(message.content);
+    }
+    if (message.contentType !== "") {
+      writer.uint32(18).string(message.contentType);
+    }
+    if (message.time !== undefined) {
+      HybridTime.encode(message.time, writer.uint32(26).fork()).join();
+    }
+    if (message.replicaId !== "") {
+      writer.uint32(34).string(message.replicaId);
+    }
+    if (message.replicaSequence !== 0) {
+      writer.uint32(40).int64(message.replicaSequence);
+    }
+    if (message.userId !== "") {
+      writer.uint32(50).string(message.userId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncSibling {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncSibling();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.content = reader.bytes();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.time = HybridTime.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.replicaId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.replicaSequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SyncSibling {
+    return {
+      content: isSet(object.content) ? bytesFromBase64(object.content) : new Uint8Array(0),
+      contentType: isSet(object.contentType)
+        ? globalThis.String(object.contentType)
+        : isSet(object.content_type)
+        ? globalThis.String(object.content_type)
+        : "",
+      time: isSet(object.time) ? HybridTime.fromJSON(object.time) : undefined,
+      replicaId: isSet(object.replicaId)
+        ? globalThis.String(object.replicaId)
+        : isSet(object.replica_id)
+        ? globalThis.String(object.replica_id)
+        : "",
+      replicaSequence: isSet(object.replicaSequence)
+        ? globalThis.Number(object.replicaSequence)
+        : isSet(object.replica_sequence)
+        ? globalThis.Number(object.replica_sequence)
+        : 0,
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+    };
+  },
+
+  toJSON(message: SyncSibling): unknown {
+    const obj: any = {};
+    if (message.content.length !== 0) {
+      obj.content = base64FromBytes(message.content);
+    }
+    if (message.contentType !== "") {
+      obj.contentType = message.contentType;
+    }
+    if (message.time !== undefined) {
+      obj.time = HybridTime.toJSON(message.time);
+    }
+    if (message.replicaId !== "") {
+      obj.replicaId = message.replicaId;
+    }
+    if (message.replicaSequence !== 0) {
+      obj.replicaSequence = Math.round(message.replicaSequence);
+    }
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SyncSibling>): SyncSibling {
+    return SyncSibling.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SyncSibling>): SyncSibling {
+    const message = createBaseSyncSibling();
+    message.content = object.content ?? new Uint8Array(0);
+    message.contentType = object.contentType ?? "";
+    message.time = (object.time !== undefined && object.time !== null)
+      ? HybridTime.fromPartial(object.time)
+      : undefined;
+    message.replicaId = object.replicaId ?? "";
+    message.replicaSequence = object.replicaSequence ?? 0;
+    message.userId = object.userId ?? "";
     return message;
   },
 };

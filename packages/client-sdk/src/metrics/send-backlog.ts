@@ -49,6 +49,11 @@ export class SendBacklog {
     return this.#knownBefore === undefined;
   }
 
+  /** Whether a batch is being read. */
+  get isReading(): boolean {
+    return this.#reading !== undefined;
+  }
+
   /** All samples are read. */
   get isRead(): boolean {
     return this.#isRead;

@@ -58,7 +58,6 @@ class BatchSender implements Disposable {
   readonly #stream: Stream;
   readonly #task: SendTask;
   readonly #onSend: () => void;
-  readonly #over = deferred();
   #change: Deferred<void> = deferred();
   #isOver = false;
 
@@ -68,7 +67,7 @@ class BatchSender implements Disposable {
     this.#onSend = onSend;
   }
 
-  /** The server has answered. */
+  /** The server has answered, or something was read. */
   wake(): void {
     this.#change.resolve();
     this.#change = deferred();
@@ -77,7 +76,7 @@ class BatchSender implements Disposable {
   /** Takes nothing more from the backlog: that is for the next stream to do. */
   [Symbol.dispose](): void {
     this.#isOver = true;
-    this.#over.resolve();
+    this.wake();
   }
 
   /** Never rejects: why it ended, is told by the responses, or in the backlog. */
@@ -85,7 +84,7 @@ class BatchSender implements Disposable {
     try {
       await this.#sendAll();
     } catch {
-      this.#stream.cancel("nothing more can be sent");
+      if (this.#task.backlog.failure !== undefined) this.#stream.cancel("nothing more can be sent");
     }
   }
 
@@ -109,13 +108,14 @@ class BatchSender implements Disposable {
     const { backlog } = this.#task;
     await this.#until(() => backlog.hasRoom);
     if (this.#isOver) return;
-    await Promise.race([backlog.read(), this.#over.promise]);
+    void backlog.read().then(() => this.wake());
+    await this.#until(() => !backlog.isReading);
     if (backlog.failure !== undefined) throw backlog.failure.error;
   }
 
   /** Resolves when `holds`, or when this is over. */
   async #until(holds: () => boolean): Promise<void> {
-    while (!this.#isOver && !holds()) await Promise.race([this.#change.promise, this.#over.promise]);
+    while (!this.#isOver && !holds()) await this.#change.promise;
   }
 
   async #send(request: PartialMessage<StreamMetricsRequest>): Promise<void> {

@@ -226,6 +226,25 @@ describe("sending metrics", () => {
     gate.open();
   });
 
+  it("keeps no stream for a source that takes its time, and opens another when there is more", async () => {
+    const clock = new VirtualClock();
+    await using opened = openMetrics({}, clock);
+    const [more, stored] = [latch(), latch()];
+    const source = async function* () {
+      yield { name: "a", value: 1 };
+      await more.promise;
+      yield { name: "a", value: 2 };
+    };
+    const sending = opened.metrics.send(source(), { lingerMs: 0, onProgress: () => stored.open() });
+    for (let ms = 0; ms < 20; ms++) await clock.advance(1);
+    await within(stored.promise, "the first sample");
+    await clock.advance(30_000);
+    await eventually(() => expect(opened.client.stats().active).toBe(0));
+    more.open();
+    expect(await within(sending, "the end")).toMatchObject({ storedCount: 2 });
+    expect(opened.faults.started).toBe(2);
+  });
+
   it("refuses options that it does not have", async () => {
     await using opened = openMetrics();
     const send = (options: object) => opened.metrics.send([], options);

@@ -145,7 +145,7 @@ export interface MetricsReporter extends AsyncDisposable {
    * Takes a sample; never waits and never fails for want of room. Its timestamp is this moment, by default.
    *
    * @returns false if this sample was dropped at once
-   * @throws {TypeError} for an option that is unknown
+   * @throws {TypeError} for an option that is unknown, and what is no name, value or label at all
    */
   record(name: string, value: number, labels?: Readonly<Record<string, string>>, options?: RecordOptions): boolean;
   /**

@@ -1,4 +1,4 @@
-import type { HybridTime, SyncChange } from "@millrace/shared-types";
+import type { HybridTime, SyncChange, SyncSibling } from "@millrace/shared-types";
 
 /** A version of a document, as a replica keeps it. */
 export interface VersionRecord {
@@ -99,7 +99,7 @@ export function recordOf(change: SyncChange): DocumentRecord {
   };
 }
 
-function versionOf({ time, userId, contentType, content }: SyncChange): VersionRecord {
+function versionOf({ time, userId, contentType, content }: SyncSibling): VersionRecord {
   return { time: time ?? NO_TIME, userId, contentType, content };
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import {
   ChangeOperation,
+  type PartialMessage,
+  type SyncSibling,
   ConflictPolicy,
   encodeStatusDetails,
   decodeMessage,
@@ -163,7 +165,8 @@ describe("a replica", () => {
     await using replica = await server.open();
     const session = await server.session();
     const clocks = new Map([["r1", 4], ["r2", 7]]); // prettier-ignore
-    const sibling = change("a", "other");
+    const { content, time, contentType } = change("a", "other");
+    const sibling = { content, time, contentType } as PartialMessage<SyncSibling>;
     await session.welcome({}, [change("a", "one", { siblings: [sibling], context: { clocks } })]);
     await eventually(() => expect(replica.status.state).toBe("live"));
     const notes = replica.collection("notes");

@@ -58,7 +58,7 @@ describe("a replica's store in a SQLite file", () => {
     const store = await openSqliteReplicaStore(file);
     const value = Buffer.from("x");
     const refused = store.write([{ type: "put", table: "t", key: null as never, value }]);
-    await expect(refused).rejects.toThrow(TypeError);
+    await expect(refused).rejects.toMatchObject({ name: "TypeError" });
     await store.write([{ type: "put", table: "t", key: "a", value }]); // the store itself is well
     await store[Symbol.asyncDispose]();
     await expect(async () => store.write([{ type: "put", table: "t", key: "a", value }])).rejects.toThrow("not open");

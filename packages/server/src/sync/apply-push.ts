@@ -1,6 +1,7 @@
 import {
   encodeMessage,
   isSameHybridTime,
+  MAX_CLOCK_SKEW_MS,
   MAX_DOCUMENT_ID_BYTES,
   MAX_PUSH_BYTES,
   MAX_PUSH_CHANGES,
@@ -28,8 +29,8 @@ import type { SyncDeps } from "./sync-deps.js";
 /** Far above what any contention causes: only a fault can make a commit lose this often in a row. */
 const MAX_ATTEMPTS = 1000;
 
-/** Of the documents in one result; others come with the changes. A message may have 4 MiB. */
-const MAX_CURRENT_BYTES = 2 * 1024 * 1024;
+/** Of the documents in one result; others come with the changes. A message may have 4 MiB, and 100,000 elements. */
+const MAX_CURRENT_BYTES = 1024 * 1024;
 
 /** What a push did. */
 export interface AppliedPush {
@@ -172,7 +173,8 @@ class PushAttempt {
     if (current?.versions.some(({ time }) => isSameHybridTime(time, change.version.time)) === true) return undefined;
     const policy = policyOf(collection.policy);
     if (policy === undefined) throw new Error(`collection ${collection.name} has an unknown policy`);
-    const horizonMs = serverClock.nowMs() - collection.retentionMs;
+    // The time of a deletion may have been so far ahead of the clock by which it is forgotten.
+    const horizonMs = serverClock.nowMs() - collection.retentionMs + MAX_CLOCK_SKEW_MS;
     return policy(current, change, { serverClock, horizonMs, mergeFunction: mergeFunctions.get(collection.name) });
   }
 

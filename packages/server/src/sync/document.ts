@@ -127,21 +127,19 @@ function headOf({ versions, fields }: StoredDocument): Uint8Array {
 
 /** A document as replicas get it. */
 export function toChange(collection: string, docId: string, document: StoredDocument, sequence: number): SyncChange {
-  const [latest, ...others] = document.versions;
   const { fields, deleted } = document;
-  const operation = deleted ? ChangeOperation.DELETE : ChangeOperation.UPSERT;
+  const [current, ...siblings] = document.versions.map(({ isDerived: _, ...version }) => version);
   return {
-    ...changeOf(collection, docId, latest, sequence),
-    operation,
-    context: others.length === 0 ? undefined : { clocks: dotsOf(document) },
+    ...NO_CHANGE,
+    ...current,
+    collection,
+    docId,
+    operation: deleted ? ChangeOperation.DELETE : ChangeOperation.UPSERT,
+    sequence,
+    context: siblings.length === 0 ? undefined : { clocks: dotsOf(document) },
     fieldTimes: new Map(fields?.times),
-    siblings: others.map((version) => changeOf(collection, docId, version, sequence)),
+    siblings,
   };
-}
-
-function changeOf(collection: string, docId: string, stored: DocumentVersion, sequence: number): SyncChange {
-  const { isDerived: _, ...version } = stored;
-  return { ...NO_CHANGE, collection, docId, operation: ChangeOperation.UPSERT, ...version, sequence };
 }
 
 /** Of each replica that wrote a version, the newest sequence. */

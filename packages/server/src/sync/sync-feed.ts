@@ -121,7 +121,7 @@ export class SyncFeed {
     // What others say is of one moment with this only if they say it after this, too.
     for (const other of this.#feeds.values()) if (other !== feed) other.isDirty = true;
     if (changes.length === 0) return undefined;
-    this.#inFlight.sent(name, feed.version, changes.length);
+    if (!this.#isUnlimited) this.#inFlight.sent(name, feed.version, changes.length);
     return { $case: "changes", value: { changes: [...changes], cursors: new Map([[name, feed.cursor]]) } };
   }
 

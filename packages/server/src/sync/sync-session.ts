@@ -28,7 +28,7 @@ import { SyncFeed } from "./sync-feed.js";
 
 type Kind = NonNullable<SyncResponse["kind"]>;
 
-/** Answers that may wait, 2.5 MiB each at most: with more, no further message is read. */
+/** Answers that may wait, 1.5 MiB each at most: with more, no further message is read. */
 const MAX_WAITING_ANSWERS = 2;
 
 const MIN_HEARTBEAT_MS = 1000;

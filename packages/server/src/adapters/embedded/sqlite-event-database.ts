@@ -47,16 +47,16 @@ const SCHEMA = `
   CREATE TABLE type_blocks (type_id INTEGER, block INTEGER, PRIMARY KEY (type_id, block)) STRICT, WITHOUT ROWID;`;
 
 /** Sequences in a block. */
-const BLOCK = 256;
+export const EVENTS_PER_BLOCK = 256;
 
 /** The block that a sequence is in. */
 export function blockOf(sequence: number): number {
-  return Math.floor(sequence / BLOCK);
+  return Math.floor(sequence / EVENTS_PER_BLOCK);
 }
 
 /** First and last sequence of a block. */
 export function boundsOf(block: number): { readonly low: number; readonly high: number } {
-  return { low: block * BLOCK, high: (block + 1) * BLOCK - 1 };
+  return { low: block * EVENTS_PER_BLOCK, high: (block + 1) * EVENTS_PER_BLOCK - 1 };
 }
 
 /** Pages that a commit may leave in the write-ahead log before they are moved to the database: 8 MiB. */

@@ -6,10 +6,7 @@ import {
   type QueryTableName,
 } from "../../ports/query-tables.js";
 
-import { boundsOf } from "./sqlite-event-database.js";
-
-/** Sequences in a block: the streams of the log are found by the blocks in which they occur. */
-const BLOCK = String(boundsOf(1).low);
+import { EVENTS_PER_BLOCK } from "./sqlite-event-database.js";
 
 /** Names under which the files are attached. */
 export const ATTACHED = ["records_db", "events_db", "items_db", "metrics_db"] as const;
@@ -19,8 +16,8 @@ const METRIC_KINDS = ["", "gauge", "delta", "cumulative", "distribution"];
 
 /**
  * What each table reads. Of each joined table a column counts that is not its key: else SQLite would ask whether the
- * whole statement, and not the view, may read it. The conditions on who may see a row are here, inside of the engine:
- * no statement reaches what is under a view.
+ * whole statement, and not the view, may read it. The conditions on who may see a row are here, inside of the engine: no statement reaches
+ * what is under a view.
  */
 const VIEWS: Readonly<Record<QueryTableName, string>> = {
   items: `
@@ -91,9 +88,10 @@ const VIEWS: Readonly<Record<QueryTableName, string>> = {
       coalesce(json_extract(h.value, '$.redacted'), 0) AS redacted
     FROM records_db.records AS r
     JOIN events_db.streams AS s ON s.name = '$chat/' || r.key || '/' || json_extract(r.value, '$.incarnation')
-    JOIN events_db.stream_blocks AS b ON b.stream_id = s.stream_id
-    JOIN events_db.events AS e ON e.stream_id = s.stream_id
-      AND e.sequence >= b.block * ${BLOCK} AND e.sequence < (b.block + 1) * ${BLOCK}
+    CROSS JOIN events_db.stream_blocks AS b ON b.stream_id = s.stream_id
+    CROSS JOIN events_db.events AS e
+      ON e.sequence BETWEEN b.block * ${EVENTS_PER_BLOCK} AND b.block * ${EVENTS_PER_BLOCK} + ${EVENTS_PER_BLOCK - 1}
+      AND e.stream_id = s.stream_id
     JOIN events_db.types AS t ON t.type_id = e.type_id AND t.name <> ''
     LEFT JOIN records_db.records AS h ON h.collection = 'chatchanges' AND h.key = s.name || '/' ||
       CASE t.name WHEN 'chat.text' THEN e.id WHEN 'chat.edit' THEN millrace_chat_target(e.payload) END

@@ -1,5 +1,5 @@
 import type { ConsumeNack, ConsumeRequest, ConsumeResponse } from "@millrace/shared-types";
-import { invalidField, NackAction, protocolViolation, ServiceError } from "@millrace/shared-types";
+import { invalidField, NackAction, protocolViolation } from "@millrace/shared-types";
 
 import type { CallContext } from "../../rpc/call-context.js";
 

@@ -35,7 +35,8 @@ export function mergeFields(
   const fields = fieldsOf(current);
   const hasChanged = apply(fields, change);
   if (!hasChanged) return { outcome: SyncOutcome.SUPERSEDED };
-  prune(fields, horizonMs);
+  // Those that were removed count too: whoever forgot them would take an old value for a new field.
+  checkLimit("content", "max_document_fields", MAX_DOCUMENT_FIELDS, fields.entries.size);
   const latest = current?.versions[0];
   const isOnCurrent = latest === undefined || isSameHybridTime(change.base, latest.time);
   if (isOnCurrent) return { outcome: SyncOutcome.APPLIED, document: toDocument(fields, change.version) };
@@ -84,14 +85,6 @@ function raiseFloor(fields: Fields, time: HybridTime, isDeletion: boolean): bool
 /** A change that replaced everything is not older than its own fields. */
 function isBelow(time: HybridTime, { floor }: Fields): boolean {
   return floor !== undefined && compareHybridTimes(time, floor) < 0;
-}
-
-/** Forgets the removal of fields when deletions are forgotten, too. */
-function prune({ entries }: Fields, horizonMs: number): void {
-  for (const [name, { value, time }] of entries) {
-    if (value === undefined && time.wallMs <= horizonMs) entries.delete(name);
-  }
-  checkLimit("content", "max_document_fields", MAX_DOCUMENT_FIELDS, entries.size);
 }
 
 function toDocument({ entries, floor, deletedAtFloor }: Fields, made: DocumentVersion): StoredDocument {

@@ -149,6 +149,18 @@ describe("last writer wins each field", () => {
     expect(outcomes(await one.push([upsert("a", '{"x":3}', { time: at(5), fieldTimes: late })]))).toEqual(["REJECTED"]);
   });
 
+  it("and remembers those that were removed, up to a number", async () => {
+    const { one, other, now, clock } = await twoReplicas(POLICY);
+    await one.push([upsert("a", '{"x":1,"y":1}'), patch("a", { x: null }, { time: at(3), base: at(1) })]);
+    clock.advance(2 * RETENTION_MS);
+    expect(outcomes(await other.push([patch("a", { x: 2 }, { time: at(2, "r2"), base: at(1) })]))).toEqual([
+      "SUPERSEDED",
+    ]);
+    expect(await now()).toBe('{"y":1}');
+    const many = Object.fromEntries(Array.from({ length: 999 }, (_, n) => [`f${String(n)}`, n]));
+    expect(outcomes(await one.push([patch("a", many, { time: at(4), base: at(3) })]))).toEqual(["REJECTED"]);
+  });
+
   it("and takes nothing but objects of JSON, with names that are only names", async () => {
     const { one, now } = await twoReplicas(POLICY);
     const refused = await one.push(

@@ -23,7 +23,7 @@ import { getBatch } from "./get-batch.js";
 import { listBatchResults } from "./list-batch-results.js";
 import { listProcessors } from "./list-processors.js";
 import { defineProcessor } from "./processor.js";
-import { sweep } from "./sweeper.js";
+import { sweep } from "./upkeep.js";
 
 const DAY_MS = 86_400_000;
 

@@ -19,7 +19,7 @@ import { echo } from "./processors/echo.js";
 import { eventPublish } from "./processors/event-publish.js";
 import { sha256 } from "./processors/sha256.js";
 import { RowReader } from "./row-reader.js";
-import { Sweeper } from "./sweeper.js";
+import { batchUpkeep } from "./upkeep.js";
 
 export interface BatchesOptions {
   readonly items: ItemStore;
@@ -41,7 +41,7 @@ export interface BatchesOptions {
   readonly log?: Logger;
 }
 
-/** The batch domain, running. Disposing of it stops the sweeper; the stores stay open. */
+/** The batch domain, running. Disposing of it stops its upkeep; the stores stay open. */
 export interface Batches extends BatchDeps, AsyncDisposable {}
 
 /**
@@ -63,9 +63,8 @@ export async function openBatches(options: BatchesOptions): Promise<Batches> {
     claims: new KeyClaims(),
     lock: new KeyedLock(),
   };
-  const sweeper = new Sweeper(deps);
-  sweeper.start();
-  return { ...deps, [Symbol.asyncDispose]: () => sweeper[Symbol.asyncDispose]() };
+  const upkeep = batchUpkeep(deps);
+  return { ...deps, [Symbol.asyncDispose]: () => upkeep[Symbol.asyncDispose]() };
 }
 
 function processorsOf({ data, events, processors = {} }: BatchesOptions): ReadonlyMap<string, Processor> {

@@ -9,7 +9,7 @@ import { ManualClock } from "../testing/manual-clock.js";
 
 import { type ChatFixture, contextOf, openChatFixture, say, sendAs } from "./chat-fixture.test.support.js";
 import { listMessages } from "./list-messages.js";
-import { sweep } from "./sweeper.js";
+import { sweep } from "./upkeep.js";
 
 const { EDIT, REDACT, REACTION, TEXT } = ChatMessageKind;
 

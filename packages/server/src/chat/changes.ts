@@ -58,7 +58,7 @@ export function checkChangeable(message: ChatMessage, userId: string): void {
 /**
  * Stores an edit or a redaction in the log and, beside it, what its target is from now on. The intent is
  * stored first: whatever comes between, the rest is done by whoever finds it, the client that sends again
- * or the sweeper.
+ * or the upkeep.
  */
 export async function storeChange(stores: ChatStores, room: Room, event: EventDraft): Promise<StoredMessage> {
   const { kind } = decodeMessage(ChatMessage, event.payload);

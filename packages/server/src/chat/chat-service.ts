@@ -28,7 +28,7 @@ import { listRooms } from "./list-rooms.js";
 import { RateLimiter } from "./rate-limiter.js";
 import { Rooms } from "./rooms.js";
 import { sendMessage } from "./send-message.js";
-import { Sweeper } from "./sweeper.js";
+import { chatUpkeep } from "./upkeep.js";
 import { updateMembers } from "./update-members.js";
 
 export interface ChatOptions {
@@ -71,10 +71,9 @@ export async function openChat(options: ChatOptions): Promise<Chat> {
     pageTokens: new PageTokens(options.tokenSigner, options.clusterId),
   };
   (await deps.rooms.useOrMake(DEFAULT_CHAT_ROOM, ""))[Symbol.dispose]();
-  const sweeper = new Sweeper(deps);
-  sweeper.start();
+  const upkeep = chatUpkeep(deps);
   const close = async (): Promise<void> => {
-    await sweeper[Symbol.asyncDispose]();
+    await upkeep[Symbol.asyncDispose]();
     await deps.rooms.close();
   };
   return { ...deps, [Symbol.asyncDispose]: close };

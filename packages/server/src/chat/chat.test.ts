@@ -175,7 +175,7 @@ describe("a chat stream of a client that knows the seed's messages", () => {
     for (let number = 0; number < 40; number += 1) ann.say(String(number));
     await ann.texts(30);
     const nextCame = ann.texts(1);
-    while (fixture.clock.timers < 2) await turn(); // the sweeper's, and that of the limit
+    while (fixture.clock.timers < 2) await turn(); // the upkeep's, and that of the limit
     expect(ann.received).toHaveLength(30);
     fixture.clock.advance(100);
     expect(await nextCame).toEqual(["30"]);
@@ -200,6 +200,6 @@ describe("a chat stream of a client that knows the seed's messages", () => {
     await expect(ben.ended).rejects.toBe(draining);
     fixture.clock.advance(5000);
     expect(fixture.chat.rooms.inUse).toBe(0);
-    expect(fixture.clock.timers).toBe(1); // the sweeper's
+    expect(fixture.clock.timers).toBe(1); // the upkeep's
   });
 });

@@ -9,7 +9,7 @@ import { contextOf, openChatFixture, say, sendAs } from "./chat-fixture.test.sup
 import { deleteRoom } from "./delete-room.js";
 import { contentsOf, describeAs, NOT_FOUND } from "./room-calls.test.support.js";
 import { streamOf } from "./room-record.js";
-import { sweep } from "./sweeper.js";
+import { sweep } from "./upkeep.js";
 
 describe("the deletion of a room", () => {
   it("takes its messages away; a room of the same id begins anew, in another epoch", async () => {

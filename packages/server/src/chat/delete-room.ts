@@ -22,7 +22,7 @@ export async function deleteRoom(
   try {
     await completeRemoval(deps, stream);
   } catch (err) {
-    // Nobody can reach it any more, and the sweeper goes on with it.
+    // Nobody can reach it any more, and the upkeep goes on with it.
     context.log.warn({ err, roomId }, "the messages of a deleted room are still there");
   }
   return {};

@@ -5,7 +5,7 @@ import { deleteRoom } from "./delete-room.js";
 import { getPresence } from "./get-presence.js";
 import { listRooms } from "./list-rooms.js";
 import { change, contentsOf, create, DENIED, describeAs, listAs, NOT_FOUND } from "./room-calls.test.support.js";
-import { sweep } from "./sweeper.js";
+import { sweep } from "./upkeep.js";
 
 describe("a room", () => {
   it("is there from the start if it is the default one, which nobody can change", async () => {

@@ -9,7 +9,7 @@ import { Room } from "./room.js";
 import { openRoom, roomNotFound, type RoomRecord, ROOMS, streamOf } from "./room-record.js";
 import { addRemoval } from "./room-removal.js";
 
-/** Rooms whose messages go when they are old, by room id: what the sweeper looks at. */
+/** Rooms whose messages go when they are old, by room id: what the upkeep looks at. */
 const KEPT_ROOMS = "keptrooms";
 
 /** A room, there until this is disposed of. */

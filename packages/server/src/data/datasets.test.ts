@@ -9,7 +9,7 @@ import type { DataDeps } from "./data-deps.js";
 import { deleteDataset } from "./delete-dataset.js";
 import { getDataset } from "./get-dataset.js";
 import { listDatasets } from "./list-datasets.js";
-import { sweep } from "./sweeper.js";
+import { sweep } from "./upkeep.js";
 
 const context = contextOf();
 

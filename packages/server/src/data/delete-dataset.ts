@@ -5,7 +5,7 @@ import type { CallContext } from "../rpc/call-context.js";
 
 import type { DataDeps } from "./data-deps.js";
 import { DATASETS, isStanding, loadDataset, newDataset } from "./dataset-record.js";
-import { DROPPED, type DroppedRecord } from "./sweeper.js";
+import { DROPPED, type DroppedRecord } from "./upkeep.js";
 
 /**
  * Deletes a dataset; its items are removed soon after. The datasets that are there always become empty. Listings

@@ -24,7 +24,7 @@ import {
 } from "./data-fixture.test.support.js";
 import { deleteDataset } from "./delete-dataset.js";
 import { listLargeDataset } from "./list-large-dataset.js";
-import { sweep } from "./sweeper.js";
+import { sweep } from "./upkeep.js";
 
 const ALL_KEYS = Array.from({ length: 57 }, (_, n) => keyOf(n));
 

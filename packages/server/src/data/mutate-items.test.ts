@@ -27,7 +27,7 @@ import {
 } from "./data-fixture.test.support.js";
 import type { DataDeps } from "./data-deps.js";
 import { getData } from "./get-data.js";
-import { sweep } from "./sweeper.js";
+import { sweep } from "./upkeep.js";
 
 const { OK, ABORTED, INVALID_ARGUMENT } = StatusCode;
 

@@ -11,7 +11,7 @@ import type { DataDeps, DataLimits, OtherRows } from "./data-deps.js";
 import { resolveDataLimits } from "./data-limits.js";
 import { makeStandingDatasets } from "./dataset-record.js";
 import { NewItemIds } from "./new-item-ids.js";
-import { Sweeper } from "./sweeper.js";
+import { dataUpkeep } from "./upkeep.js";
 
 export interface DataOptions {
   readonly items: ItemStore;
@@ -30,7 +30,7 @@ export interface DataOptions {
   readonly log?: Logger;
 }
 
-/** The data domain, running. Disposing of it stops the sweeper; the stores stay open. */
+/** The data domain, running. Disposing of it stops its upkeep; the stores stay open. */
 export interface Data extends DataDeps, AsyncDisposable {}
 
 /**
@@ -54,7 +54,6 @@ export async function openData(options: DataOptions): Promise<Data> {
     attempts: new KeyedLock(),
     keptElsewhere: options.keptElsewhere,
   };
-  const sweeper = new Sweeper(deps);
-  sweeper.start();
-  return { ...deps, [Symbol.asyncDispose]: () => sweeper[Symbol.asyncDispose]() };
+  const upkeep = dataUpkeep(deps);
+  return { ...deps, [Symbol.asyncDispose]: () => upkeep[Symbol.asyncDispose]() };
 }

@@ -10,7 +10,7 @@ import { openEventFeed } from "./event-feed.js";
 import type { EventsDeps, EventsLimits } from "./events-deps.js";
 import { resolveEventsLimits } from "./events-limits.js";
 import { Positions } from "./positions.js";
-import { RetentionSweeper } from "./retention.js";
+import { retentionUpkeep } from "./retention.js";
 import { openSubscriptions, type SubscriptionsDeps } from "./subscriptions/open-subscriptions.js";
 
 export interface EventsOptions {
@@ -40,13 +40,12 @@ export async function openEvents(options: EventsOptions): Promise<Events> {
   const pageTokens = new PageTokens(tokenSigner, clusterId);
   const deps: EventsDeps = { log, feed, positions, records, pageTokens, clock, limits, logger };
   const opened = openSubscriptions(deps);
-  const sweeper = new RetentionSweeper(deps);
-  sweeper.start();
+  const upkeep = retentionUpkeep(deps);
   return {
     ...deps,
     subscriptions: opened.subscriptions,
     async [Symbol.asyncDispose]() {
-      await sweeper[Symbol.asyncDispose]();
+      await upkeep[Symbol.asyncDispose]();
       await opened[Symbol.asyncDispose]();
       await feed[Symbol.asyncDispose]();
     },

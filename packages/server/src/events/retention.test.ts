@@ -9,22 +9,21 @@ import { draftOf } from "./event-message.js";
 import type { EventsLimits } from "./events-deps.js";
 import { allEvents, eventOf, logWith } from "./events-fixture.test.support.js";
 import { resolveEventsLimits } from "./events-limits.js";
-import { RetentionSweeper } from "./retention.js";
+import { retentionUpkeep } from "./retention.js";
 
 const HOUR_MS = 3_600_000;
 
-/** A sweeper that has begun, over a log in memory, with a clock that nobody else uses. */
+/** Retention that has begun, over a log in memory, with a clock that nobody else uses. */
 class Swept implements AsyncDisposable {
   readonly clock = new ManualClock(Date.UTC(2026, 0, 1));
   readonly logger = new RecordingLogger();
   readonly log = new MemoryEventLog({ clock: this.clock });
-  readonly #sweeper: RetentionSweeper;
+  readonly #upkeep: AsyncDisposable;
 
   constructor(limits: Partial<EventsLimits>, methods: Partial<EventLog> = {}) {
     const { clock, logger } = this;
     const log = logWith(this.log, methods);
-    this.#sweeper = new RetentionSweeper({ log, clock, logger, limits: resolveEventsLimits("limits", limits) });
-    this.#sweeper.start();
+    this.#upkeep = retentionUpkeep({ log, clock, logger, limits: resolveEventsLimits("limits", limits) });
   }
 
   /** Stores events with 100 bytes of payload, each by itself. */
@@ -38,7 +37,7 @@ class Swept implements AsyncDisposable {
     return (await allEvents(this.log)).events.map(({ id }) => id);
   }
 
-  /** Waits until the sweeper has done its round. */
+  /** Waits until the round is done. */
   async roundDone(): Promise<void> {
     while (this.clock.timers === 0) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -50,7 +49,7 @@ class Swept implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sweeper[Symbol.asyncDispose]();
+    await this.#upkeep[Symbol.asyncDispose]();
     await this.log[Symbol.asyncDispose]();
   }
 }

@@ -56,7 +56,7 @@ describe("WatchEvents for a client that asks for nothing more", () => {
 
   it("leaves no timer, no listener and no reader behind, however it ends", async () => {
     await using fixture = await fixtureWith(1);
-    await turn(); // the sweeper of retention sets its timer
+    await turn(); // the upkeep of retention sets its timer
     const { timers } = fixture.clock;
     for (const request of [{}, { controls: true, heartbeatInterval: { seconds: 5, nanos: 0 } }]) {
       const stream = watching(fixture.events, request);

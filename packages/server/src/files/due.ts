@@ -1,9 +1,9 @@
 import type { Mutation, RecordStore } from "../ports/record-store.js";
 
-/** When something has to be looked at: the sweeper's list of work, in order of time. */
+/** When something has to be looked at: the upkeep's list of work, in order of time. */
 const DUE = "due";
 
-/** What the sweeper looks at. A `name` is the memory of the generations of a name without files. */
+/** What the upkeep looks at. A `name` is the memory of the generations of a name without files. */
 export type DueKind = "upload" | "file" | "name";
 
 /** An entry of the list. */
@@ -13,7 +13,7 @@ export interface DueEntry {
   readonly mutationDone: Mutation;
 }
 
-/** Has the sweeper look at something at `atMs`. It is free to find that the time has moved. */
+/** Has the upkeep look at something at `atMs`. It is free to find that the time has moved. */
 export function addDue(atMs: number, kind: DueKind, id: string): Mutation {
   return { collection: DUE, key: `${timeKey(atMs)}/${kind}/${id}`, value: "" };
 }

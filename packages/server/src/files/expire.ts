@@ -10,6 +10,7 @@ import type { FileRecord } from "./file-record.js";
 import { FILES, isExpired } from "./file-record.js";
 import type { FilesDeps } from "./files-deps.js";
 import { getJson } from "../records/json-records.js";
+import { Rounds } from "../upkeep/rounds.js";
 import type { UploadRecord } from "./upload-record.js";
 import { UPLOADS } from "./upload-record.js";
 import { abandonUpload, forgetUpload } from "./upload-sessions.js";
@@ -18,50 +19,30 @@ import { abandonUpload, forgetUpload } from "./upload-sessions.js";
 const ROUND = 100;
 const PERIOD_MS = 10_000;
 
-/** Removes what has had its time, for as long as the server runs. */
-export class Sweeper implements AsyncDisposable {
-  readonly #deps: FilesDeps;
-  #cancelNext: (() => void) | undefined;
-  #round: Promise<void> = Promise.resolve();
-  #stopped = false;
+/**
+ * Removes what has had its time, for as long as the server runs. Begins with what a crash may have left: `staged` are the
+ * ids that were staged at the start.
+ */
+export function filesUpkeep(deps: FilesDeps, staged: readonly string[]): Rounds {
+  const { clock, log: logger } = deps;
+  let isFirst = true;
+  const options = { clock, logger, periodMs: PERIOD_MS, what: "removing what has expired" };
+  const rounds = new Rounds(options, async (stopped) => {
+    if (isFirst) await dropOrphans(deps, staged, stopped);
+    isFirst = false;
+    return !stopped() && (await sweep(deps)) === ROUND;
+  });
+  rounds.start();
+  return rounds;
+}
 
-  constructor(deps: FilesDeps) {
-    this.#deps = deps;
-  }
-
-  /** Begins now, with what a crash may have left: `staged` are the ids that were staged at the start. */
-  start(staged: readonly string[]): void {
-    this.#round = this.#guarded(async () => {
-      await dropOrphanUploads(this.#deps, staged, () => this.#stopped);
-      await dropOrphanContent(this.#deps, () => this.#stopped);
-    }).then(() => this.#sweepAndGoOn());
-  }
-
-  /** Waits for the work under way. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopped = true;
-    this.#cancelNext?.();
-    await this.#round;
-  }
-
-  async #sweepAndGoOn(): Promise<void> {
-    let isMore = false;
-    await this.#guarded(async () => {
-      isMore = (await sweep(this.#deps)) === ROUND;
-    });
-    if (this.#stopped) return;
-    this.#cancelNext = this.#deps.clock.after(isMore ? 0 : PERIOD_MS, () => {
-      this.#round = this.#sweepAndGoOn();
-    });
-  }
-
-  /** A failure is logged; the next round, or start, tries again. */
-  async #guarded(work: () => Promise<void>): Promise<void> {
-    try {
-      if (!this.#stopped) await work();
-    } catch (error) {
-      this.#deps.log.warn({ err: error }, "removing what has expired failed; trying again later");
-    }
+/** What fails is logged; the next start tries again. */
+async function dropOrphans(deps: FilesDeps, staged: readonly string[], stopped: () => boolean): Promise<void> {
+  try {
+    await dropOrphanUploads(deps, staged, stopped);
+    await dropOrphanContent(deps, stopped);
+  } catch (error) {
+    deps.log.warn({ err: error }, "removing what a crash has left failed; trying again after the next start");
   }
 }
 

@@ -17,7 +17,7 @@ import { cancelUpload } from "./cancel-upload.js";
 import { createUpload } from "./create-upload.js";
 import { deleteFile } from "./delete-file.js";
 import { downloadFile } from "./download-file.js";
-import { Sweeper } from "./expire.js";
+import { filesUpkeep } from "./expire.js";
 import type { FilesDeps, FilesLimits } from "./files-deps.js";
 import { finishUpload } from "./finish-upload.js";
 import { getFile } from "./get-file.js";
@@ -46,11 +46,11 @@ export interface FilesOptions {
   readonly log?: Logger;
 }
 
-/** The files domain, running. Disposing of it stops the sweeper; the stores stay open. */
+/** The files domain, running. Disposing of it stops its upkeep; the stores stay open. */
 export interface Files extends FilesDeps, AsyncDisposable {}
 
 /**
- * Opens the files domain over two stores and starts the sweeper, which removes expired sessions and
+ * Opens the files domain over two stores and starts their upkeep, which removes expired sessions and
  * files, and what a crash has left. Nobody else may write uploads to the stores at that moment.
  */
 export async function openFiles(options: FilesOptions): Promise<Files> {
@@ -65,9 +65,8 @@ export async function openFiles(options: FilesOptions): Promise<Files> {
     parallel: new ParallelUploads(),
     locks: { uploads: new KeyedLock(), contents: new KeyedLock(), names: new KeyedLock() },
   };
-  const sweeper = new Sweeper(deps);
-  sweeper.start(await blobs.listStaged());
-  return { ...deps, [Symbol.asyncDispose]: () => sweeper[Symbol.asyncDispose]() };
+  const upkeep = filesUpkeep(deps, await blobs.listStaged());
+  return { ...deps, [Symbol.asyncDispose]: () => upkeep[Symbol.asyncDispose]() };
 }
 
 /** Handlers of FileService. */

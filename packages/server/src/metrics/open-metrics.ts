@@ -7,7 +7,7 @@ import { type Logger, silentLogger } from "../rpc/logger.js";
 
 import type { MetricsDeps, MetricsLimits } from "./metrics-deps.js";
 import { resolveMetricsLimits } from "./metrics-limits.js";
-import { Sweeper } from "./sweeper.js";
+import { metricsUpkeep } from "./upkeep.js";
 
 export interface MetricsOptions {
   /** Opened with the `maxMetricSeries` of `limits`. */
@@ -24,7 +24,7 @@ export interface MetricsOptions {
   readonly log?: Logger;
 }
 
-/** The metrics domain, running. Disposing of it stops the sweeper; the store stays open. */
+/** The metrics domain, running. Disposing of it stops its upkeep; the store stays open. */
 export interface Metrics extends MetricsDeps, AsyncDisposable {}
 
 /** Opens the metrics domain over a store, and from then on removes what has had its time. */
@@ -32,7 +32,6 @@ export function openMetrics(options: MetricsOptions): Metrics {
   const { metrics: store, tokenSigner, clusterId, clock = systemClock, log: logger = silentLogger } = options;
   const limits = resolveMetricsLimits("limits", options.limits);
   const deps: MetricsDeps = { store, pageTokens: new PageTokens(tokenSigner, clusterId), clock, limits, logger };
-  const sweeper = new Sweeper(deps);
-  sweeper.start();
-  return { ...deps, [Symbol.asyncDispose]: () => sweeper[Symbol.asyncDispose]() };
+  const upkeep = metricsUpkeep(deps);
+  return { ...deps, [Symbol.asyncDispose]: () => upkeep[Symbol.asyncDispose]() };
 }

@@ -11,7 +11,7 @@ import {
 
 import { contextOf } from "../files/files-fixture.test.support.js";
 
-import { sweep } from "../data/sweeper.js";
+import { sweep } from "../data/upkeep.js";
 import { Collections } from "./collections.js";
 import { syncService } from "./sync-service.js";
 import {

@@ -1,6 +1,6 @@
 import type { Mutation, RecordStore } from "../../ports/record-store.js";
 
-/** When a subscription with an `inactive_ttl` has to be looked at: the sweeper's list of work, in order of time. */
+/** When a subscription with an `inactive_ttl` has to be looked at: the upkeep's list of work, in order of time. */
 const IDLE = "idlesubscriptions";
 
 /** An entry of the list. */
@@ -9,7 +9,7 @@ export interface IdleEntry {
   readonly mutationDone: Mutation;
 }
 
-/** Has the sweeper look at a subscription at `atMs`. It is free to find that the time has moved. */
+/** Has the upkeep look at a subscription at `atMs`. It is free to find that the time has moved. */
 export function addIdle(atMs: number, name: string): Mutation {
   return { collection: IDLE, key: `${timeKey(atMs)}/${name}`, value: "" };
 }

@@ -1,7 +1,7 @@
 import type { EventsDeps } from "../events-deps.js";
 
 import { Subscriptions } from "./subscriptions.js";
-import { Sweeper } from "./sweeper.js";
+import { subscriptionsUpkeep } from "./upkeep.js";
 
 /** What the operations on subscriptions work with. */
 export interface SubscriptionsDeps extends EventsDeps {
@@ -13,15 +13,14 @@ export interface OpenSubscriptions extends AsyncDisposable {
   readonly subscriptions: Subscriptions;
 }
 
-/** Makes subscriptions usable, and starts the sweeper that removes those that nobody uses. */
+/** Makes subscriptions usable, and starts the upkeep that removes those that nobody uses. */
 export function openSubscriptions(deps: EventsDeps): OpenSubscriptions {
   const subscriptions = new Subscriptions(deps);
-  const sweeper = new Sweeper(deps, subscriptions);
-  sweeper.start();
+  const upkeep = subscriptionsUpkeep(deps, subscriptions);
   return {
     subscriptions,
     async [Symbol.asyncDispose]() {
-      await sweeper[Symbol.asyncDispose]();
+      await upkeep[Symbol.asyncDispose]();
       await subscriptions[Symbol.asyncDispose]();
     },
   };

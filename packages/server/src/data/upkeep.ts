@@ -1,5 +1,6 @@
 import type { ItemStore, Row } from "../ports/item-store.js";
 import { removeRecord } from "../records/json-records.js";
+import { Rounds } from "../upkeep/rounds.js";
 
 import type { DataDeps } from "./data-deps.js";
 import { COLLECTION_PREFIX } from "./dataset-record.js";
@@ -25,40 +26,19 @@ export interface DroppedRecord {
   readonly droppedAt: number;
 }
 
-type SweeperDeps = Pick<DataDeps, "items" | "records" | "clock" | "limits" | "logger" | "keptElsewhere">;
+type UpkeepDeps = Pick<DataDeps, "items" | "records" | "clock" | "limits" | "logger" | "keptElsewhere">;
 
 /** Removes what has had its time, for as long as the server runs. */
-export class Sweeper implements AsyncDisposable {
-  readonly #deps: SweeperDeps;
-  #cancelNext: (() => void) | undefined;
-  #round: Promise<void> = Promise.resolve();
-  #stopped = false;
-
-  constructor(deps: SweeperDeps) {
-    this.#deps = deps;
-  }
-
-  /** Goes through everything, now and then once a period. */
-  start(): void {
-    this.#round = this.#sweepAndGoOn();
-  }
-
-  /** Waits for the work under way. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopped = true;
-    this.#cancelNext?.();
-    await this.#round;
-  }
-
-  async #sweepAndGoOn(): Promise<void> {
-    await sweep(this.#deps, () => this.#stopped);
-    if (this.#stopped) return;
-    this.#cancelNext = this.#deps.clock.after(PERIOD_MS, () => this.start());
-  }
+export function dataUpkeep(deps: UpkeepDeps): Rounds {
+  const { clock, logger } = deps;
+  const what = "clearing up after datasets";
+  const rounds = new Rounds({ clock, logger, periodMs: PERIOD_MS, what }, (stopped) => sweep(deps, stopped));
+  rounds.start();
+  return rounds;
 }
 
 /** One round, or what there is time for before `stopped`. What fails is logged, and tried again in the next round. */
-export async function sweep(deps: SweeperDeps, stopped: () => boolean = () => false): Promise<void> {
+export async function sweep(deps: UpkeepDeps, stopped: () => boolean = () => false): Promise<void> {
   for (const task of [dropDeleted, forgetReceipts, vacuum]) {
     try {
       if (!stopped()) await task(deps, stopped);
@@ -68,7 +48,7 @@ export async function sweep(deps: SweeperDeps, stopped: () => boolean = () => fa
   }
 }
 
-async function dropDeleted({ items, records, clock }: SweeperDeps, stopped: () => boolean): Promise<void> {
+async function dropDeleted({ items, records, clock }: UpkeepDeps, stopped: () => boolean): Promise<void> {
   for (let after = ""; !stopped();) {
     const page = await records.scan(DROPPED, { limit: BATCH, after });
     for (const { key: collection, value, version } of page) {
@@ -84,7 +64,7 @@ async function dropDeleted({ items, records, clock }: SweeperDeps, stopped: () =
 }
 
 /** Outcomes that no retry gets any more, and marks of attempts that were never tried again. */
-async function forgetReceipts({ items, clock }: SweeperDeps, stopped: () => boolean): Promise<void> {
+async function forgetReceipts({ items, clock }: UpkeepDeps, stopped: () => boolean): Promise<void> {
   const beforeMs = clock.now() - RECEIPT_TTL_MS;
   while (!stopped()) {
     const { rows } = await items.scan({ collection: RECEIPTS, endKey: timeKey(beforeMs), keysOnly: true, ...LIMITS });
@@ -102,7 +82,7 @@ async function remove(rows: readonly Row[], collection: string, items: ItemStore
 }
 
 /** Versions go when no listing can ask for them any more, nor a retry whose first attempt was cut off. */
-async function vacuum({ items, clock, limits, keptElsewhere }: SweeperDeps, stopped: () => boolean): Promise<void> {
+async function vacuum({ items, clock, limits, keptElsewhere }: UpkeepDeps, stopped: () => boolean): Promise<void> {
   const marks = await items.scan({ collection: PENDING, ...LIMITS });
   const beforeMs = Math.min(clock.now() - limits.snapshotTtlMs, ...marks.rows.map(({ updatedAtMs }) => updatedAtMs));
   const nowMs = clock.now();

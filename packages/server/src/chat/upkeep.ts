@@ -1,3 +1,5 @@
+import { Rounds } from "../upkeep/rounds.js";
+
 import type { ChatDeps } from "./chat-deps.js";
 import { changesAfter, completeChange, listPending } from "./changes.js";
 import { completeRemoval, listRemovals } from "./room-removal.js";
@@ -11,33 +13,12 @@ const PERIOD_MS = 30_000;
 const BATCH = 100;
 
 /** Removes what has had its time and completes what was interrupted, for as long as the server runs. */
-export class Sweeper implements AsyncDisposable {
-  readonly #deps: ChatDeps;
-  #cancelNext: (() => void) | undefined;
-  #round: Promise<void> = Promise.resolve();
-  #stopped = false;
-
-  constructor(deps: ChatDeps) {
-    this.#deps = deps;
-  }
-
-  /** Goes through everything, now and then once a period. */
-  start(): void {
-    this.#round = this.#sweepAndGoOn();
-  }
-
-  /** Waits for the work under way. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopped = true;
-    this.#cancelNext?.();
-    await this.#round;
-  }
-
-  async #sweepAndGoOn(): Promise<void> {
-    await sweep(this.#deps, () => this.#stopped);
-    if (this.#stopped) return;
-    this.#cancelNext = this.#deps.clock.after(PERIOD_MS, () => this.start());
-  }
+export function chatUpkeep(deps: ChatDeps): Rounds {
+  const { clock, logger } = deps;
+  const what = "clearing up after the chat";
+  const rounds = new Rounds({ clock, logger, periodMs: PERIOD_MS, what }, (stopped) => sweep(deps, stopped));
+  rounds.start();
+  return rounds;
 }
 
 /** One round, or what there is time for before `stopped`. What fails is logged, and tried again in the next round. */

@@ -21,7 +21,7 @@ async function isThere({ deps }: SubscriptionsFixture): Promise<boolean> {
   return subscriptions.length === 1;
 }
 
-/** Moves time on in the sweeper's steps. */
+/** Moves time on in the upkeep's steps. */
 async function pass({ clock }: SubscriptionsFixture, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 10_000) {
     clock.advance(Math.min(10_000, ms - passed));

@@ -1,6 +1,6 @@
-import type { CallOptions, ResumePolicy } from "../options.js";
-import type { ResumeLoop } from "../rpc/resume-loop.js";
-import type { RequestSource, Rpc } from "../rpc/rpc.js";
+import type { CallOptions } from "../options.js";
+import type { ResumingRpc } from "../rpc/resuming-rpc.js";
+import type { RequestSource } from "../rpc/rpc.js";
 import { cancelBatch, getBatch } from "./batch-info.js";
 import { listProcessors } from "./list-processors.js";
 import { listResults } from "./list-results.js";
@@ -17,14 +17,7 @@ import type {
 } from "./types.js";
 
 /** What the operations on batches are made of. */
-export interface BatchDeps {
-  readonly rpc: Rpc;
-  /** Begins the resume logic of one call; a `policy` that is left out is the client's. */
-  readonly openResumeLoop: (call: {
-    readonly policy: ResumePolicy | false | undefined;
-    readonly signal: AbortSignal | undefined;
-  }) => ResumeLoop;
-}
+export type BatchDeps = Omit<ResumingRpc, "clock">;
 
 /** Work that the server does item by item. */
 export interface BatchApi {

@@ -1,8 +1,7 @@
 import { ChatServiceDefinition } from "@millrace/shared-types";
 
-import type { CallOptions, ClientClock, ResumePolicy } from "../options.js";
-import type { ResumeLoop } from "../rpc/resume-loop.js";
-import type { Rpc } from "../rpc/rpc.js";
+import type { CallOptions } from "../options.js";
+import type { ResumingRpc } from "../rpc/resuming-rpc.js";
 import { toChatMember } from "./chat-member.js";
 import { checkRoom } from "./check-chat-options.js";
 import { history } from "./history.js";
@@ -25,15 +24,7 @@ import type {
 } from "./types.js";
 
 /** What the operations of the chat are made of. */
-export interface ChatDeps {
-  readonly rpc: Rpc;
-  readonly clock: ClientClock;
-  /** Begins the resume logic of one room; a `policy` that is left out is the client's. */
-  readonly openResumeLoop: (call: {
-    readonly policy: ResumePolicy | false | undefined;
-    readonly signal: AbortSignal | undefined;
-  }) => ResumeLoop;
-}
+export type ChatDeps = ResumingRpc;
 
 /** Rooms full of people. */
 export interface ChatApi {

@@ -1,6 +1,6 @@
-import type { CallOptions, ClientClock, ResumePolicy } from "../options.js";
-import type { ResumeLoop } from "../rpc/resume-loop.js";
-import type { RequestSource, Rpc } from "../rpc/rpc.js";
+import type { CallOptions } from "../options.js";
+import type { ResumingRpc } from "../rpc/resuming-rpc.js";
+import type { RequestSource } from "../rpc/rpc.js";
 import type { ResumableStream } from "../rpc/streams.js";
 import { createDatasetsApi } from "./datasets-api.js";
 import { createGet } from "./get.js";
@@ -26,15 +26,7 @@ import type {
 } from "./types.js";
 
 /** What the operations on datasets are made of. */
-export interface DataDeps {
-  readonly rpc: Rpc;
-  readonly clock: ClientClock;
-  /** Begins the resume logic of one call; a `policy` that is left out is the client's. */
-  readonly openResumeLoop: (call: {
-    readonly policy: ResumePolicy | false | undefined;
-    readonly signal: AbortSignal | undefined;
-  }) => ResumeLoop;
-}
+export type DataDeps = ResumingRpc;
 
 /** Items in datasets on the server. */
 export interface DataApi {

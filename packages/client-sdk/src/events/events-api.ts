@@ -1,6 +1,5 @@
-import type { CallOptions, ClientClock, ResumePolicy } from "../options.js";
-import type { ResumeLoop } from "../rpc/resume-loop.js";
-import type { Rpc } from "../rpc/rpc.js";
+import type { CallOptions } from "../options.js";
+import type { ResumingRpc } from "../rpc/resuming-rpc.js";
 import type { ResumableStream } from "../rpc/streams.js";
 import { logInfo, truncate } from "./log-info.js";
 import { createPublish } from "./publish.js";
@@ -37,15 +36,7 @@ import type {
 import { watch } from "./watch.js";
 
 /** What the operations on events are made of. */
-export interface EventsDeps {
-  readonly rpc: Rpc;
-  readonly clock: ClientClock;
-  /** Begins the resume logic of one call; a `policy` that is left out is the client's. */
-  readonly openResumeLoop: (call: {
-    readonly policy: ResumePolicy | false | undefined;
-    readonly signal: AbortSignal | undefined;
-  }) => ResumeLoop;
-}
+export type EventsDeps = ResumingRpc;
 
 /** The event log of the server. */
 export interface EventsApi {

@@ -1,6 +1,5 @@
-import type { CallOptions, ClientClock, ResumePolicy } from "../options.js";
-import type { ResumeLoop } from "../rpc/resume-loop.js";
-import type { Rpc } from "../rpc/rpc.js";
+import type { CallOptions } from "../options.js";
+import type { ResumingRpc } from "../rpc/resuming-rpc.js";
 import { deleteFile } from "./delete-file.js";
 import { downloadTo } from "./download-to.js";
 import { download } from "./download.js";
@@ -26,16 +25,9 @@ import { update } from "./update.js";
 import { upload } from "./upload.js";
 
 /** What the operations on files are made of. */
-export interface FilesDeps {
-  readonly rpc: Rpc;
-  readonly clock: ClientClock;
+export interface FilesDeps extends ResumingRpc {
   /** Tells this server from others in the keys of resume stores. */
   readonly target: string;
-  /** Begins the resume logic of one call; a `policy` that is left out is the client's. */
-  readonly openResumeLoop: (call: {
-    readonly policy: ResumePolicy | false | undefined;
-    readonly signal: AbortSignal | undefined;
-  }) => ResumeLoop;
 }
 
 /** Files on the server. */

@@ -1,6 +1,5 @@
-import type { ClientClock, ResumePolicy } from "../options.js";
-import type { ResumeLoop } from "../rpc/resume-loop.js";
-import type { RequestSource, Rpc } from "../rpc/rpc.js";
+import type { ResumingRpc } from "../rpc/resuming-rpc.js";
+import type { RequestSource } from "../rpc/rpc.js";
 import { listSeries } from "./list-series.js";
 import { queryMetrics } from "./query.js";
 import { reporter } from "./reporter.js";
@@ -18,15 +17,7 @@ import type {
 } from "./types.js";
 
 /** What the operations on metrics are made of. */
-export interface MetricsDeps {
-  readonly rpc: Rpc;
-  readonly clock: ClientClock;
-  /** Begins the resume logic of one call; a `policy` that is left out is the client's. */
-  readonly openResumeLoop: (call: {
-    readonly policy: ResumePolicy | false | undefined;
-    readonly signal: AbortSignal | undefined;
-  }) => ResumeLoop;
-}
+export type MetricsDeps = ResumingRpc;
 
 /** Samples of metrics on the server. */
 export interface MetricsApi {

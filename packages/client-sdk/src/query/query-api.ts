@@ -1,6 +1,5 @@
-import type { CallOptions, ResumePolicy } from "../options.js";
-import type { ResumeLoop } from "../rpc/resume-loop.js";
-import type { Rpc } from "../rpc/rpc.js";
+import type { CallOptions } from "../options.js";
+import type { ResumingRpc } from "../rpc/resuming-rpc.js";
 import { cancelQuery } from "./cancel-query.js";
 import { describe } from "./describe.js";
 import { execute } from "./execute.js";
@@ -19,14 +18,7 @@ import type {
 } from "./types.js";
 
 /** What the operations on queries are made of. */
-export interface QueryDeps {
-  readonly rpc: Rpc;
-  /** Begins the resume logic of one call; a `policy` that is left out is the client's. */
-  readonly openResumeLoop: (call: {
-    readonly policy: ResumePolicy | false | undefined;
-    readonly signal: AbortSignal | undefined;
-  }) => ResumeLoop;
-}
+export type QueryDeps = Omit<ResumingRpc, "clock">;
 
 /** SQL over what the server keeps: `SELECT … FROM items`, `events`, `files`, `chat_messages`, `metrics`. It only reads. */
 export interface QueryApi {

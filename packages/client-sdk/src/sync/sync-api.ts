@@ -1,6 +1,5 @@
-import type { CallOptions, ClientClock, ResumePolicy } from "../options.js";
-import type { ResumeLoop } from "../rpc/resume-loop.js";
-import type { Rpc } from "../rpc/rpc.js";
+import type { CallOptions } from "../options.js";
+import type { ResumingRpc } from "../rpc/resuming-rpc.js";
 import { createCollection, listCollections } from "./collections.js";
 import { getServerDocument, listConflicts, resolveConflict } from "./conflicts.js";
 import { openReplica } from "./open-replica.js";
@@ -16,15 +15,7 @@ import type {
 } from "./types.js";
 
 /** What synchronization is made of. */
-export interface SyncDeps {
-  readonly rpc: Rpc;
-  readonly clock: ClientClock;
-  /** Begins the resume logic of one replica; a `policy` that is left out is the client's. */
-  readonly openResumeLoop: (call: {
-    readonly policy: ResumePolicy | false | undefined;
-    readonly signal: AbortSignal | undefined;
-  }) => ResumeLoop;
-}
+export type SyncDeps = ResumingRpc;
 
 /** Documents that are kept here and on the server, and changed on both sides. */
 export interface SyncApi {

@@ -1,6 +1,8 @@
 /** The database of a SqliteEventLog. Runs in its workers: imports only node: modules and what does so too. */
 import { randomUUID } from "node:crypto";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
+
+import { type DatabaseFormat, openDatabaseForReading, openDatabaseForWriting } from "./sqlite-database.js";
 
 const SCHEMA_VERSION = 1;
 
@@ -59,17 +61,18 @@ export function boundsOf(block: number): { readonly low: number; readonly high: 
   return { low: block * EVENTS_PER_BLOCK, high: (block + 1) * EVENTS_PER_BLOCK - 1 };
 }
 
-/** Pages that a commit may leave in the write-ahead log before they are moved to the database: 8 MiB. */
-const CHECKPOINT_PAGES = 2048;
+const FORMAT: DatabaseFormat = {
+  holds: "events",
+  version: SCHEMA_VERSION,
+  make: (database) => {
+    database.exec(SCHEMA);
+    database.prepare("INSERT INTO log VALUES (1, ?, 1, 0, 0, 0, 0)").run(randomUUID());
+  },
+};
 
-/** Size of the write-ahead log that is kept for the next commits when it begins anew, in bytes. */
-const WAL_KEPT_BYTES = 16 * 1024 * 1024;
-
-/** How long a checkpoint waits for readers, many times longer than a read takes, in milliseconds: appends wait meanwhile. */
-const WRITER_PATIENCE_MS = 1000;
-
-/** How long a read waits for a checkpoint to end, in milliseconds. */
-const READER_PATIENCE_MS = 5000;
+/** Memory for pages, in KiB: of the thread that writes, and of the one that reads. */
+const WRITER_CACHE_KIB = 65536;
+const READER_CACHE_KIB = 16384;
 
 /**
  * Opens the database at `path` for writing and makes its tables if there are none.
@@ -77,30 +80,10 @@ const READER_PATIENCE_MS = 5000;
  * @throws Error if it is not a database or was written by a newer version
  */
 export function openForWriting(path: string, maxPages: number | undefined): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: WRITER_PATIENCE_MS, allowExtension: false });
-  database.exec(
-    `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
-  );
-  database.exec(`PRAGMA cache_size = -65536; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
-  database.exec("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
-  if (maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${maxPages}`);
-  const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
-  if (version > SCHEMA_VERSION) {
-    throw new Error(`the events have format ${String(version)}, this server reads up to ${String(SCHEMA_VERSION)}`);
-  }
-  if (version === 0) makeTables(database);
-  return database;
+  return openDatabaseForWriting(path, FORMAT, { cacheKib: WRITER_CACHE_KIB, maxPages });
 }
 
 /** Opens the database at `path`, which someone holds open for writing, for reading beside that. */
 export function openForReading(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: READER_PATIENCE_MS, readOnly: true, allowExtension: false });
-  database.exec("PRAGMA cache_size = -16384; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
-  return database;
-}
-
-function makeTables(database: DatabaseSync): void {
-  database.exec(`BEGIN IMMEDIATE; ${SCHEMA}`);
-  database.prepare("INSERT INTO log VALUES (1, ?, 1, 0, 0, 0, 0)").run(randomUUID());
-  database.exec(`PRAGMA user_version = ${String(SCHEMA_VERSION)}; COMMIT`);
+  return openDatabaseForReading(path, READER_CACHE_KIB);
 }

@@ -1,7 +1,8 @@
 /** The database of a SqliteMetricStore. Runs in its workers: imports only node: modules and what does so too. */
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 
-import { checkSchemaVersion, METRIC_SCHEMA_VERSION } from "./sqlite-metric-format.js";
+import { type DatabaseFormat, openDatabaseForReading, openDatabaseForWriting } from "./sqlite-database.js";
+import { METRIC_FORMAT } from "./sqlite-metric-format.js";
 
 /**
  * `series`: a metric's name and its labels (a JSON object of texts), the kind (a number of the contract's MetricKind)
@@ -53,17 +54,11 @@ const SCHEMA = `
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX producers_by_time ON producers (heard_at_ms);`;
 
-/** Pages that a commit may leave in the write-ahead log before they are moved to the database: 8 MiB. */
-const CHECKPOINT_PAGES = 2048;
+const FORMAT: DatabaseFormat = { ...METRIC_FORMAT, make: (database) => database.exec(SCHEMA) };
 
-/** Size of the write-ahead log that is kept for the next commits when it begins anew, in bytes. */
-const WAL_KEPT_BYTES = 16 * 1024 * 1024;
-
-/** How long a checkpoint waits for readers, many times longer than a read takes, in milliseconds: commits wait meanwhile. */
-const WRITER_PATIENCE_MS = 1000;
-
-/** How long a read waits for a checkpoint to end, in milliseconds. */
-const READER_PATIENCE_MS = 5000;
+/** Memory for pages, in KiB: of the thread that writes, and of the one that reads. */
+const WRITER_CACHE_KIB = 32768;
+const READER_CACHE_KIB = 16384;
 
 /**
  * Opens the database at `path` for writing and makes its tables if there are none.
@@ -71,24 +66,10 @@ const READER_PATIENCE_MS = 5000;
  * @throws Error if it is not a database or was written by a newer version
  */
 export function openForWriting(path: string, maxPages: number | undefined): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: WRITER_PATIENCE_MS, allowExtension: false });
-  database.exec(
-    `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
-  );
-  database.exec(`PRAGMA cache_size = -32768; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
-  database.exec("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
-  if (maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${maxPages}`);
-  const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
-  checkSchemaVersion(version);
-  if (version === 0) {
-    database.exec(`BEGIN IMMEDIATE; ${SCHEMA}; PRAGMA user_version = ${String(METRIC_SCHEMA_VERSION)}; COMMIT`);
-  }
-  return database;
+  return openDatabaseForWriting(path, FORMAT, { cacheKib: WRITER_CACHE_KIB, maxPages });
 }
 
 /** Opens the database at `path`, which someone holds open for writing, for reading beside that. */
 export function openForReading(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: READER_PATIENCE_MS, readOnly: true, allowExtension: false });
-  database.exec("PRAGMA cache_size = -16384; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
-  return database;
+  return openDatabaseForReading(path, READER_CACHE_KIB);
 }

@@ -12,6 +12,7 @@ describe("readConfig", () => {
       insecure: false,
       tls: undefined,
       drainGraceMs: 10_000,
+      freeHeap: false,
       retention: {},
     });
   });
@@ -26,6 +27,7 @@ describe("readConfig", () => {
     const env = { MILLRACE_PORT: "1", MILLRACE_HOST: "::1", MILLRACE_DATA_DIR: "/data", UNRELATED: "x" };
     expect(readConfig(["--port", "2"], env)).toMatchObject({ port: 2, host: "::1", dataDir: "/data" });
     expect(readConfig(["--port=3", "--insecure"], {})).toMatchObject({ port: 3, insecure: true });
+    expect(readConfig(["--free-heap"], {})).toMatchObject({ freeHeap: true });
   });
 
   test.each([

@@ -18,6 +18,8 @@ export interface Config {
   readonly insecure: boolean;
   readonly tls: TlsOptions | undefined;
   readonly drainGraceMs: number;
+  /** Whether the heaps may grow with the memory of the machine. */
+  readonly freeHeap: boolean;
   /** What of the event log is kept; what is not named has no limit. */
   readonly retention: Partial<Pick<EventsLimits, "maxAgeMs" | "maxEvents" | "maxBytes">>;
 }
@@ -54,6 +56,11 @@ const SETTINGS = {
     value: "NUMBER",
     help: "how long a drain lets calls finish",
     default: "10000",
+  },
+  freeHeap: {
+    flag: "free-heap",
+    help: "up to a third faster, and some hundred MiB larger: see Memory in docs/operations.md",
+    default: "false",
   },
   retentionMs: { flag: "retention-ms", value: "NUMBER", help: "events that are older are removed", default: "" },
   retentionEvents: {
@@ -98,6 +105,7 @@ export function readConfig(argv: readonly string[], env: Readonly<Record<string,
     insecure: switchOf(textOf("insecure")),
     tls: tlsOf(textOf("tlsCert"), textOf("tlsKey"), textOf("tlsClientCa")),
     drainGraceMs: wholeNumber(textOf("drainGraceMs"), DRAIN_GRACE_MS),
+    freeHeap: switchOf(textOf("freeHeap")),
     retention: {
       ...limited("maxAgeMs", given.retentionMs),
       ...limited("maxEvents", given.retentionEvents),

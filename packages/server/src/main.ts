@@ -25,7 +25,7 @@ async function main(argv: readonly string[]): Promise<void> {
 
 /** Everything that costs time to import comes only now, after the configuration is known to be good. */
 async function open(config: Config, logger: Logger): Promise<RunningServer> {
-  boundGarbage();
+  if (!config.freeHeap) boundGarbage();
   const { createStreamingServer } = await import("./streaming-server.js");
   const { host, port, dataDir, insecure, tls, drainGraceMs, retention } = config;
   return createStreamingServer({

@@ -69,9 +69,6 @@ export interface ReadResults {
   readonly close: undefined;
 }
 
-/** What answers a request. */
-export type EventAnswer = Answer<EventFailure>;
-
 /** What both workers are started with. */
 export interface EventWorkerData {
   readonly path: string;

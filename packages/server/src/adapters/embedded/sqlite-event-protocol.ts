@@ -1,7 +1,5 @@
 import type { ReadOptions, Retention } from "../../ports/event-log.js";
 
-import type { Answer } from "./sqlite-thread.js";
-
 /** What the log asks its writing thread. */
 export type WriteRequest =
   /** Appends of one turn of the event loop, as packAppends makes it. Answered by an outcome for each. */

@@ -45,7 +45,7 @@ function recordsOf(batch: readonly Row[]): ArrayBuffer {
     end = writeRecord(buffer, start, row);
     new RowRecord(buffer, start).setPlace({ version: row.version, updatedAtMs: row.updatedAtMs, id: BigInt(row.id) });
   }
-  return (buffer.buffer as ArrayBuffer).slice(0, end);
+  return buffer.buffer.slice(0, end);
 }
 
 function encodeItems(batch: readonly Row[]): Buffer {

@@ -1,10 +1,4 @@
-import {
-  type DataBatch,
-  type DataItem as WireItem,
-  DatasetServiceDefinition,
-  type ListBatchesResponse,
-  methodPath,
-} from "@millrace/shared-types";
+import { DatasetServiceDefinition, methodPath } from "@millrace/shared-types";
 
 import { InternalError, StreamingError, withHistory } from "../errors.js";
 import { cancelledBy } from "../files/cancelled-by.js";
@@ -16,11 +10,13 @@ import { resumableStream } from "../rpc/resumable-stream.js";
 import type { ResumableStream, ServerStream, StreamEnd } from "../rpc/streams.js";
 import type { HeaderMap } from "../rpc/transport.js";
 import type { DataDeps } from "./data-api.js";
+import { ListedItem } from "./listed-item.js";
 import { formatPosition, type ListingPosition } from "./listing-position.js";
+import { LIST_BATCHES, type ReceivedBatch, type ReceivedBatchResponse } from "./received-batch.js";
 import { toDataItem } from "./received-item.js";
 import type { DataItem } from "./types.js";
 
-const METHOD = methodPath(DatasetServiceDefinition, DatasetServiceDefinition.methods.listBatches).slice(1);
+const METHOD = methodPath(DatasetServiceDefinition, LIST_BATCHES).slice(1);
 
 /** Response header with the cursor of the beginning. */
 const START_HEADER = "millrace-resume-token";
@@ -36,7 +32,7 @@ export interface ListingCall {
 }
 
 export interface ListingPlan {
-  readonly open: (call: ListingCall) => ServerStream<ListBatchesResponse>;
+  readonly open: (call: ListingCall) => ServerStream<ReceivedBatchResponse>;
   readonly from: ListingPosition;
   /** Most items. Default: no bound. */
   readonly limit: number | undefined;
@@ -48,13 +44,13 @@ export interface ListingPlan {
 export class ItemListing implements ResumableStream<DataItem, string> {
   readonly closed: Promise<StreamEnd>;
   readonly #plan: ListingPlan;
-  readonly #batches: ResumableStream<ListBatchesResponse, string>;
-  readonly #messages: AsyncIterator<ListBatchesResponse, undefined, undefined>;
+  readonly #batches: ResumableStream<ReceivedBatchResponse, string>;
+  readonly #messages: AsyncIterator<ReceivedBatchResponse, undefined, undefined>;
   readonly #iterator: PullIterator<DataItem>;
   readonly #closed = deferred<StreamEnd>();
   /** Before the items that are held. */
   #cursor: string | undefined;
-  #items: readonly WireItem[] = [];
+  #items: ReceivedBatch["items"] = [];
   /** After them; `undefined` if none are held. */
   #cursorAfter: string | undefined;
   /** Of the items after the cursor: how many were given out or are to be skipped, and how many the consumer has finished. */
@@ -73,7 +69,7 @@ export class ItemListing implements ResumableStream<DataItem, string> {
     this.#given = from.items;
     this.#finished = from.items;
     this.#left = limit;
-    this.#batches = resumableStream<ListBatchesResponse, string>({
+    this.#batches = resumableStream<ReceivedBatchResponse, string>({
       open: () => this.#open(),
       positionAfter: ({ batch }) => batch?.cursor ?? "",
       policy,
@@ -155,13 +151,13 @@ export class ItemListing implements ResumableStream<DataItem, string> {
     this.#finished = this.#given;
     const item = this.#items[this.#given];
     if (item === undefined || this.#left === 0 || this.#plan.signal?.aborted === true) return undefined;
-    const taken = toDataItem(item);
+    const taken = item instanceof ListedItem ? item : toDataItem(item);
     this.#given++;
     this.#left--;
     return taken;
   }
 
-  #open(): ServerStream<ListBatchesResponse> {
+  #open(): ServerStream<ReceivedBatchResponse> {
     const limit = this.#left === Infinity ? 0 : this.#left + this.#given;
     return this.#plan.open({
       cursor: this.#cursor ?? "",
@@ -192,7 +188,7 @@ export class ItemListing implements ResumableStream<DataItem, string> {
     this.#cursorAfter = undefined;
   }
 
-  #hold({ items, cursor }: DataBatch): void {
+  #hold({ items, cursor }: ReceivedBatch): void {
     if (cursor === "") throw new InternalError("the server's answer lacks batch.cursor", { origin: "server" });
     this.#items = items;
     this.#cursorAfter = cursor;

@@ -6,6 +6,7 @@ import { checkListOptions } from "./check-data-options.js";
 import type { DataDeps } from "./data-api.js";
 import { ItemListing } from "./item-listing.js";
 import { parsePosition } from "./listing-position.js";
+import { LIST_BATCHES } from "./received-batch.js";
 import type { DataItem, ListItemsOptions } from "./types.js";
 
 /** How often a server that finds nothing says how far it has looked, in milliseconds: from there a lost listing goes on. */
@@ -20,7 +21,7 @@ export function list(deps: DataDeps, options: ListItemsOptions = {}): ResumableS
     open: ({ cursor, limit: left, onHeaders }) =>
       deps.rpc.serverStream(
         DatasetServiceDefinition,
-        DatasetServiceDefinition.methods.listBatches,
+        LIST_BATCHES,
         { list: { ...selection, startCursor: cursor, limit: left }, maxBatchBytes: batchBytes },
         { ...toCallOptions(options), onHeaders },
       ),

@@ -3,7 +3,7 @@ import { type DataItem as WireItem, toDate } from "@millrace/shared-types";
 import { present } from "../files/file-info.js";
 import type { DataItem } from "./types.js";
 
-const NO_ATTRIBUTES: DataItem["attributes"] = Object.freeze({});
+export const NO_ATTRIBUTES: DataItem["attributes"] = Object.freeze({});
 
 /**
  * The public form of an item.
@@ -12,6 +12,10 @@ const NO_ATTRIBUTES: DataItem["attributes"] = Object.freeze({});
  */
 export function toDataItem(item: WireItem): DataItem {
   return new ReceivedItem(item);
+}
+
+export function textOf({ data }: Pick<DataItem, "data">): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("utf8");
 }
 
 class ReceivedItem implements DataItem {
@@ -36,7 +40,7 @@ class ReceivedItem implements DataItem {
   }
 
   text(): string {
-    return Buffer.from(this.data.buffer, this.data.byteOffset, this.data.byteLength).toString("utf8");
+    return textOf(this);
   }
 
   json(): unknown {

@@ -1,7 +1,11 @@
 import type { CallOptions, ResumePolicy } from "../options.js";
 import type { StreamingError } from "../errors.js";
 
-/** An item of a dataset. `data` may be a view of a larger buffer: copy what is kept for long. */
+/**
+ * An item of a dataset. It may hold the whole message that it came with, and `data` may be a view of that: copy what is
+ * kept for long. Take fields by name: a listed item reads each from the message when it is asked for, so that a spread
+ * (`{ ...item }`) copies none.
+ */
 export interface DataItem {
   /** Number, unique in its dataset; decimal, because it may exceed 2^53. */
   readonly id: string;

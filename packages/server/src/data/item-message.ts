@@ -44,8 +44,12 @@ export function writeDataItem(row: Row, cursor: string, writer: Writer): Writer 
   if (key !== "") writer.uint32(TAG.key).string(key);
   if (cursor !== "") writer.uint32(TAG.cursor).string(cursor);
   if (version !== 0) writer.uint32(TAG.version).int64(version);
-  writeTime(updatedAtMs, writer.uint32(TAG.updateTime).fork()).join();
-  return writer.raw(head);
+  return writeUpdateTime(updatedAtMs, writer).raw(head);
+}
+
+/** The field of a DataItem with the time of its last change. */
+export function writeUpdateTime(ms: number, writer: Writer): Writer {
+  return writeTime(ms, writer.uint32(TAG.updateTime).fork()).join();
 }
 
 function writeTime(ms: number, writer: Writer): Writer {

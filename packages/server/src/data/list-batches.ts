@@ -16,6 +16,9 @@ import type { DataDeps } from "./data-deps.js";
 import { writeDataItem } from "./item-message.js";
 import { fetchItemsOf } from "./list-plan.js";
 import { type ListPage, openListing } from "./listing.js";
+import { packedItemBytes } from "./packed-items.js";
+
+type Writer = Parameters<typeof writeDataItem>[2];
 
 /** Items of a message: with all their attributes they are not too many elements for a decoder. */
 const MAX_BATCH_ITEMS = 1000;
@@ -38,13 +41,13 @@ export async function* listBatches(
   const maxRows = list.batchSize === 0 ? MAX_BATCH_ITEMS : Math.min(fetchItems, MAX_BATCH_ITEMS);
   const listing = await openListing(list, "list.", context, deps);
   for await (const page of listing.pages({ maxRows, maxBytes })) {
-    if (page.rows.length === 0) yield { batch: { ...NO_BATCH, ...headOf(page), control: listing.heartbeat(page) } };
+    if (page.count === 0) yield { batch: { ...NO_BATCH, ...headOf(page), control: listing.heartbeat(page) } };
     else yield new EncodedMessages([batchBytes(page, list.cursorPerItem)]);
   }
 }
 
-function headOf({ rows, cursor, progress }: ListPage): Pick<DataBatch, "cursor" | "rowCount" | "progress"> {
-  return { cursor, rowCount: rows.length, progress };
+function headOf({ count, cursor, progress }: ListPage): Pick<DataBatch, "cursor" | "rowCount" | "progress"> {
+  return { cursor, rowCount: count, progress };
 }
 
 function batchBytesOf(maxBatchBytes: number): number {
@@ -58,11 +61,16 @@ function batchBytesOf(maxBatchBytes: number): number {
 function batchBytes(page: ListPage, cursorPerItem: boolean): Uint8Array {
   return written((writer) => {
     writer.uint32(BATCH_TAG).fork();
-    for (const [index, row] of page.rows.entries()) {
-      const cursorOfItem = cursorPerItem ? page.cursorAfter(index) : "";
-      writeDataItem(row, cursorOfItem, writer.uint32(ITEMS_TAG).fork()).join();
-    }
+    if (page.packed !== undefined && !cursorPerItem) writer.raw(packedItemBytes(page.packed, ITEMS_TAG));
+    else writeItems(page, cursorPerItem, writer);
     DataBatch.encode({ ...NO_BATCH, ...headOf(page) }, writer);
     return writer.join();
   });
+}
+
+function writeItems({ rows, cursorAfter }: ListPage, cursorPerItem: boolean, writer: Writer): void {
+  for (const [index, row] of rows.entries()) {
+    const cursor = cursorPerItem ? cursorAfter(index) : "";
+    writeDataItem(row, cursor, writer.uint32(ITEMS_TAG).fork()).join();
+  }
 }

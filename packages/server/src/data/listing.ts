@@ -9,7 +9,7 @@ import {
 } from "@millrace/shared-types";
 
 import { isJsonType } from "../events/filter/json-payload.js";
-import { type Row, type RowPage, SnapshotExpired } from "../ports/item-store.js";
+import { type PackedRows, type Row, type RowPage, SnapshotExpired } from "../ports/item-store.js";
 import type { CallContext } from "../rpc/call-context.js";
 
 import type { DataDeps } from "./data-deps.js";
@@ -30,7 +30,11 @@ export interface PageLimits {
 
 /** Rows as they are sent; none: nothing that is wanted was found for a while. */
 export interface ListPage {
+  readonly count: number;
+  /** Made when they are asked for, if the page is `packed`. */
   readonly rows: readonly Row[];
+  /** The same rows, if they are sent as they are stored and the store has them so. */
+  readonly packed: PackedRows | undefined;
   /** Where a listing goes on after the page. */
   readonly cursor: string;
   /** The same, after one of its rows. */
@@ -62,7 +66,11 @@ export async function openListing(
 
 /** Rows of a page that was scanned. */
 interface WantedRows {
-  readonly rows: readonly Row[];
+  readonly rows: () => readonly Row[];
+  readonly packed?: PackedRows;
+  readonly count: number;
+  /** Whether what comes after the page comes after what is wanted of it, too. */
+  readonly isThrough: boolean;
   /** How many rows were scanned up to each of them, with itself; `undefined`: there are no others. */
   readonly scannedAt: readonly number[] | undefined;
   /** After all of them, and what was scanned and is not wanted. */
@@ -109,13 +117,13 @@ export class Listing {
     for (let isOver = false; !isOver;) {
       this.#signal.throwIfAborted();
       const scanned = await reading;
-      const wanted = this.#wanted(scanned.rows, left);
-      const { rows, position } = wanted;
-      left -= rows.length;
-      const exhausted = scanned.exhausted && position.scanned === this.#position.scanned + scanned.rows.length;
+      const wanted = this.#wanted(scanned, left);
+      const { count, position } = wanted;
+      left -= count;
+      const exhausted = scanned.exhausted && wanted.isThrough;
       isOver = exhausted || left === 0;
       if (!isOver) reading = this.#read(position, left, limits);
-      if (rows.length > 0 || (!isOver && this.#isHeartbeatDue)) {
+      if (count > 0 || (!isOver && this.#isHeartbeatDue)) {
         yield this.#pageOf(wanted, this.#position, exhausted);
         this.#sentAt = this.#deps.clock.monotonicMs();
       } else await setImmediate(); // a store in memory leaves no time for anything else
@@ -157,22 +165,35 @@ export class Listing {
   }
 
   /** The rows that are wanted, `left` at most, and where the listing is after them or all that are not. */
-  #wanted(scanned: readonly Row[], left: number): WantedRows {
+  #wanted(scanned: RowPage, left: number): WantedRows {
     const { matches } = this.#plan;
-    if (matches === undefined) {
-      const rows = scanned.length <= left ? scanned : scanned.slice(0, left);
-      return { rows, scannedAt: undefined, position: after(this.#position, rows.length, rows.at(-1)) };
-    }
+    if (matches !== undefined) return this.#matching(scanned.rows, left, matches);
+    const { packed } = scanned;
+    if (packed === undefined || packed.rows.length > left || !this.#isWhole) return this.#first(scanned.rows, left);
+    const count = packed.rows.length;
+    const position = after(this.#position, count, lastKeyOf(packed));
+    return { rows: () => scanned.rows, packed, count, isThrough: true, scannedAt: undefined, position };
+  }
+
+  #first(scanned: readonly Row[], left: number): WantedRows {
+    const rows = scanned.length <= left ? scanned : scanned.slice(0, left);
+    const position = after(this.#position, rows.length, rows.at(-1)?.key);
+    const isThrough = rows.length === scanned.length;
+    return { rows: () => rows, count: rows.length, isThrough, scannedAt: undefined, position };
+  }
+
+  #matching(scanned: readonly Row[], left: number, matches: (row: Row) => boolean): WantedRows {
     const [rows, scannedAt]: [Row[], number[]] = [[], []];
-    let count = 0;
+    let seen = 0;
     for (const row of scanned) {
       if (rows.length === left) break;
-      count += 1;
+      seen += 1;
       if (!matches(row)) continue;
       rows.push(row);
-      scannedAt.push(count);
+      scannedAt.push(seen);
     }
-    return { rows, scannedAt, position: after(this.#position, count, scanned[count - 1]) };
+    const position = after(this.#position, seen, scanned[seen - 1]?.key);
+    return { rows: () => rows, count: rows.length, isThrough: seen === scanned.length, scannedAt, position };
   }
 
   get #isHeartbeatDue(): boolean {
@@ -180,11 +201,18 @@ export class Listing {
     return heartbeatMs > 0 && this.#deps.clock.monotonicMs() - this.#sentAt >= heartbeatMs;
   }
 
-  #pageOf({ rows, scannedAt, position }: WantedRows, before: ListPosition, exhausted: boolean): ListPage {
+  #pageOf(wanted: WantedRows, before: ListPosition, exhausted: boolean): ListPage {
+    const { packed, count, scannedAt, position } = wanted;
+    let asSent: readonly Row[] | undefined;
+    const rows = (): readonly Row[] => (asSent ??= this.#asSent(wanted.rows()));
     return {
-      rows: this.#isWhole ? rows : rows.map((row) => this.#asSent(row)),
+      count,
+      get rows() {
+        return rows();
+      },
+      packed,
       cursor: this.#cursorAt(position),
-      cursorAfter: (index) => this.#cursorAt(after(before, scannedAt?.[index] ?? index + 1, rows[index])),
+      cursorAfter: (index) => this.#cursorAt(after(before, scannedAt?.[index] ?? index + 1, rows()[index]?.key)),
       progress: exhausted ? 1 : Math.min(1, position.scanned / Math.max(1, this.#total)),
     };
   }
@@ -198,16 +226,22 @@ export class Listing {
     return this.#plan.fields === undefined && !this.#plan.keysOnly;
   }
 
-  #asSent(row: Row): Row {
+  #asSent(rows: readonly Row[]): readonly Row[] {
     const { fields, keysOnly } = this.#plan;
-    return keysOnly ? { ...row, data: NO_BYTES } : selected(row, fields);
+    if (this.#isWhole) return rows;
+    return rows.map((row) => (keysOnly ? { ...row, data: NO_BYTES } : selected(row, fields)));
   }
 }
 
-/** Where a listing is that has scanned so many more rows, the last of them `last`. */
-function after(position: ListPosition, scanned: number, last: Row | undefined): ListPosition {
-  if (last === undefined) return position;
-  return { ...position, scanned: position.scanned + scanned, key: last.key };
+/** Where a listing is that has scanned so many more rows, the last of them with this key. */
+function after(position: ListPosition, scanned: number, lastKey: string | undefined): ListPosition {
+  if (lastKey === undefined) return position;
+  return { ...position, scanned: position.scanned + scanned, key: lastKey };
+}
+
+function lastKeyOf({ buffer, rows }: PackedRows): string | undefined {
+  const last = rows.at(-1);
+  return last && buffer.toString("utf8", last.keyAt, last.headAt);
 }
 
 /** The row with the fields of its data that are asked for, if that is JSON. */

@@ -85,9 +85,29 @@ export interface RowScan {
   readonly maxBytes: number;
 }
 
+/** Where a row lies in a buffer: its key in UTF-8, its head and its data, one after the other. */
+export interface PackedRow {
+  readonly keyAt: number;
+  readonly headAt: number;
+  readonly dataAt: number;
+  readonly end: number;
+  readonly version: number;
+  readonly updatedAtMs: number;
+  /** A number up to 2⁵³ − 1. */
+  readonly idNumber: number | bigint;
+}
+
+/** Rows in one buffer, for who copies them as they are: an object for each would cost more than the copy. */
+export interface PackedRows {
+  readonly buffer: Buffer;
+  readonly rows: readonly PackedRow[];
+}
+
 export interface RowPage {
-  /** In bytewise order of key (or backwards); no tombstones. */
+  /** In bytewise order of key (or backwards); no tombstones. Made when they are asked for, if the page is `packed`. */
   readonly rows: readonly Row[];
+  /** The same rows, if the store has them so. */
+  readonly packed?: PackedRows;
   /** There are no more. */
   readonly exhausted: boolean;
 }

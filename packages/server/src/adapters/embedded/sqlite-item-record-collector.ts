@@ -37,10 +37,17 @@ export class RecordCollector {
     return added;
   }
 
-  /** Takes records that follow each other, to be added by {@link addNext}. What was offered before and not added is gone. */
+  /**
+   * Takes records that follow each other, to be added by {@link addNext}, and the memory that they are all of. What was offered
+   * before and not added is gone.
+   */
   offer(records: Uint8Array): void {
-    this.#reserve(records.length);
-    this.#buffer.set(records, this.#length);
+    const { buffer, byteLength } = records;
+    if (this.#length === 0 && buffer.byteLength === byteLength) this.#buffer = Buffer.from(buffer);
+    else {
+      this.#reserve(byteLength);
+      this.#buffer.set(records, this.#length);
+    }
     this.#offeredEnd = this.#length + records.length;
   }
 

@@ -6,9 +6,9 @@
  * each), id (int64), whether it is a tombstone, and the lengths of key, head and data (uint32 each); then key, head and
  * data. Little-endian. Records follow each other in a buffer without gaps.
  */
-import { crc32 } from "node:zlib";
+import type { PackedRow, PackedRows, Row } from "../../ports/item-store.js";
 
-import type { Row } from "../../ports/item-store.js";
+import { crc32 } from "./crc32.js";
 
 const DATA_CHECKSUM_AT = 4;
 const VERSION_AT = 8;
@@ -57,24 +57,29 @@ export function writeRecord(buffer: Buffer, start: number, { key, head, data, de
 }
 
 /** A view of one record in a buffer. */
-export class RowRecord {
-  /** Where the record ends. */
+export class RowRecord implements PackedRow {
+  readonly keyAt: number;
+  readonly headAt: number;
+  readonly dataAt: number;
   readonly end: number;
   readonly #buffer: Buffer;
   readonly #start: number;
-  readonly #headAt: number;
-  readonly #dataAt: number;
 
   constructor(buffer: Buffer, start: number) {
     this.#buffer = buffer;
     this.#start = start;
-    this.#headAt = start + KEY_AT + buffer.readUInt32LE(start + LENGTHS_AT);
-    this.#dataAt = this.#headAt + buffer.readUInt32LE(start + LENGTHS_AT + 4);
-    this.end = this.#dataAt + buffer.readUInt32LE(start + DATA_LENGTH_AT);
+    this.keyAt = start + KEY_AT;
+    this.headAt = this.keyAt + buffer.readUInt32LE(start + LENGTHS_AT);
+    this.dataAt = this.headAt + buffer.readUInt32LE(start + LENGTHS_AT + 4);
+    this.end = this.dataAt + buffer.readUInt32LE(start + DATA_LENGTH_AT);
   }
 
   get version(): number {
     return this.#buffer.readDoubleLE(this.#start + VERSION_AT);
+  }
+
+  get updatedAtMs(): number {
+    return this.#buffer.readDoubleLE(this.#start + TIME_AT);
   }
 
   get id(): bigint {
@@ -82,10 +87,10 @@ export class RowRecord {
   }
 
   /** Without a bigint where a number can hold it: several times as fast. */
-  get #idText(): string {
+  get idNumber(): number | bigint {
     const high = this.#buffer.readUInt32LE(this.#start + ID_AT + 4);
-    if (high >= MAX_SAFE_HIGH) return String(this.id);
-    return String(high * TWO_POW_32 + this.#buffer.readUInt32LE(this.#start + ID_AT));
+    if (high >= MAX_SAFE_HIGH) return this.id;
+    return high * TWO_POW_32 + this.#buffer.readUInt32LE(this.#start + ID_AT);
   }
 
   get deleted(): boolean {
@@ -93,25 +98,25 @@ export class RowRecord {
   }
 
   get key(): Uint8Array {
-    return this.#bytes(this.#start + KEY_AT, this.#headAt);
+    return this.#bytes(this.keyAt, this.headAt);
   }
 
   get data(): Uint8Array {
-    return this.#bytes(this.#dataAt, this.end);
+    return this.#bytes(this.dataAt, this.end);
   }
 
   /** Of head and data. */
   get contentBytes(): number {
-    return this.end - this.#headAt;
+    return this.end - this.headAt;
   }
 
   get withoutDataBytes(): number {
-    return this.#dataAt - this.#start;
+    return this.dataAt - this.#start;
   }
 
   /** All but the data. */
   get withoutData(): Uint8Array {
-    return this.#bytes(this.#start, this.#dataAt);
+    return this.#bytes(this.#start, this.dataAt);
   }
 
   /** Completes the record. */
@@ -119,7 +124,7 @@ export class RowRecord {
     this.#buffer.writeDoubleLE(version, this.#start + VERSION_AT);
     this.#buffer.writeDoubleLE(updatedAtMs, this.#start + TIME_AT);
     this.setId(id);
-    this.#buffer.writeUInt32LE(crc32(this.data), this.#start + DATA_CHECKSUM_AT);
+    this.#buffer.writeUInt32LE(this.#dataChecksum(), this.#start + DATA_CHECKSUM_AT);
     this.#buffer.writeUInt32LE(this.#checksum(), this.#start);
   }
 
@@ -135,11 +140,11 @@ export class RowRecord {
 
   /** Whether all but the data is as it was stored. */
   get isWhole(): boolean {
-    return this.#dataAt <= this.#buffer.length && this.#buffer.readUInt32LE(this.#start) === this.#checksum();
+    return this.dataAt <= this.#buffer.length && this.#buffer.readUInt32LE(this.#start) === this.#checksum();
   }
 
   get isDataWhole(): boolean {
-    return this.#buffer.readUInt32LE(this.#start + DATA_CHECKSUM_AT) === crc32(this.data);
+    return this.#buffer.readUInt32LE(this.#start + DATA_CHECKSUM_AT) === this.#dataChecksum();
   }
 
   /** Whether the other one has the same head and data. */
@@ -150,22 +155,26 @@ export class RowRecord {
   /** The row; head and data are views of the buffer. */
   row(): Row {
     return {
-      key: this.#buffer.toString("utf8", this.#start + KEY_AT, this.#headAt),
-      id: this.#idText,
-      head: this.#bytes(this.#headAt, this.#dataAt),
+      key: this.#buffer.toString("utf8", this.keyAt, this.headAt),
+      id: String(this.idNumber),
+      head: this.#bytes(this.headAt, this.dataAt),
       data: this.data,
       version: this.version,
       deleted: this.deleted,
-      updatedAtMs: this.#buffer.readDoubleLE(this.#start + TIME_AT),
+      updatedAtMs: this.updatedAtMs,
     };
   }
 
   #checksum(): number {
-    return crc32(this.#bytes(this.#start + DATA_CHECKSUM_AT, this.#dataAt));
+    return crc32(this.#buffer, this.#start + DATA_CHECKSUM_AT, this.dataAt);
+  }
+
+  #dataChecksum(): number {
+    return crc32(this.#buffer, this.dataAt, this.end);
   }
 
   #said(): Buffer {
-    return this.#buffer.subarray(this.#headAt, this.end);
+    return this.#buffer.subarray(this.headAt, this.end);
   }
 
   #bytes(begin: number, end: number): Uint8Array {
@@ -173,14 +182,23 @@ export class RowRecord {
   }
 }
 
-/** The rows of a buffer that holds nothing but records. */
-export function readRows(records: ArrayBuffer): Row[] {
+/** All records of a buffer. */
+export interface RowRecords extends PackedRows {
+  readonly rows: readonly RowRecord[];
+}
+
+/** The records of a buffer that holds nothing else. */
+export function readRecords(records: ArrayBuffer): RowRecords {
   const buffer = Buffer.from(records);
-  const rows: Row[] = [];
+  const rows: RowRecord[] = [];
   for (let at = 0; at < buffer.length;) {
     const record = new RowRecord(buffer, at);
-    rows.push(record.row());
+    rows.push(record);
     at = record.end;
   }
-  return rows;
+  return { buffer, rows };
+}
+
+export function readRows(records: ArrayBuffer): Row[] {
+  return readRecords(records).rows.map((record) => record.row());
 }

@@ -10,8 +10,8 @@ const MAX_BYTES = 8 * 1024 * 1024;
 /** Rows that are fetched one by one: bounds what is fetched in vain when they turn out to be large. */
 const CHUNK_ROWS = 64;
 
-/** Rows that are fetched as one. */
-const MAX_PACKED_ROWS = 1000;
+/** Rows that are fetched as one: those of a batch, and the next one, which says whether there are more. */
+const MAX_PACKED_ROWS = 1001;
 
 /** What is fetched as one is at most so many times what may be taken: rows that are much larger than the others are left out. */
 const PACKED_SLACK = 4;

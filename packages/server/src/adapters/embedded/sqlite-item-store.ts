@@ -28,7 +28,7 @@ import type {
   ItemWriteResults,
   TombstoneLimit,
 } from "./sqlite-item-protocol.js";
-import { readRows } from "./sqlite-item-record.js";
+import { readRecords, readRows, type RowRecords } from "./sqlite-item-record.js";
 import { SqliteThread } from "./sqlite-thread.js";
 
 export interface SqliteItemStoreOptions {
@@ -114,7 +114,7 @@ export class SqliteItemStore implements ItemStore {
 
   async scan(scan: RowScan): Promise<RowPage> {
     const { records, exhausted } = await this.#ask<"scan">({ kind: "scan", scan });
-    return { rows: readRows(records), exhausted };
+    return new ScannedPage(records, exhausted);
   }
 
   async changes(scan: ChangeScan): Promise<ChangePage> {
@@ -206,6 +206,23 @@ export class SqliteItemStore implements ItemStore {
 
   #checkOpen(): void {
     if (this.#closed !== undefined) throw itemsUnavailable("the store is closed");
+  }
+}
+
+/** What a scan found. */
+class ScannedPage implements RowPage {
+  readonly packed: RowRecords;
+  readonly exhausted: boolean;
+  #rows: readonly Row[] | undefined;
+
+  constructor(records: ArrayBuffer, exhausted: boolean) {
+    this.packed = readRecords(records);
+    this.exhausted = exhausted;
+  }
+
+  get rows(): readonly Row[] {
+    this.#rows ??= this.packed.rows.map((record) => record.row());
+    return this.#rows;
   }
 }
 

@@ -327,6 +327,9 @@ describe("what is no replica, document or option", () => {
     await expect(server.open({ collections: ["No"] })).rejects.toThrow(TypeError);
     await expect(server.open({ path: "x" })).rejects.toThrow("not both");
     await expect(server.open({ heartBeatMs: 1 } as never)).rejects.toThrow("did you mean heartbeatMs");
+    for (const heartbeatMs of [1, 999, 600_001]) {
+      await expect(server.open({ heartbeatMs })).rejects.toThrow("not 1000 to 600000, or 0 for none");
+    }
     await using replica = await server.open();
     const notes = replica.collection("notes");
     expect(() => replica.collection("other")).toThrow(TypeError);

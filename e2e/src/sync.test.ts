@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { describe, expect, it } from "@jest/globals";
@@ -112,6 +114,64 @@ describe("synchronized documents over processes", () => {
     await eventually(() => expect(first.status.state).toBe("failed"));
     expect(first.status.error).toMatchObject({ reason: "CONSUMER_REPLACED" });
     expect(second.replicaId).toBe(first.replicaId);
+  }, 60_000);
+
+  it.each(["while it is open", "while it is closed"])(
+    "lose nothing that is written in a replica's file and in a copy of it, made %s, in turn",
+    async (when) => {
+      await using stage = await openStage();
+      const { sync } = stage.client();
+      await sync.collections.create("notes");
+      const use = (name: string) => sync.open({ collections: ["notes"], path: stage.path(name) });
+      const write = async (name: string, ...ids: readonly string[]): Promise<string> => {
+        await using replica = await use(name);
+        for (const id of ids) await replica.collection("notes").put(id, name);
+        await within(replica.synced(), `${ids.join()} in ${name}`);
+        return replica.replicaId;
+      };
+      const original = await use("original.db");
+      await original.collection("notes").put("a", "original.db");
+      await within(original.synced(), "the original");
+      if (when === "while it is closed") await original.close();
+      for (const suffix of ["", "-wal"]) {
+        const from = stage.path(`original.db${suffix}`);
+        if (existsSync(from)) await copyFile(from, stage.path(`copy.db${suffix}`));
+      }
+      await original.close();
+
+      const ids = [await write("original.db", "b"), await write("copy.db", "c")];
+      ids.push(await write("original.db", "d", "e"), await write("copy.db", "f", "g"));
+      expect(new Set(ids).size).toBe(2);
+      await using third = await sync.open({ collections: ["notes"] });
+      await within(third.synced(), "a third replica");
+      expect(documentsOf(third).map((document) => document.slice(0, 1))).toEqual(["a", "b", "c", "d", "e", "f", "g"]);
+    },
+    60_000,
+  );
+
+  it("lose nothing that is written after a replica's file was put back to an earlier state", async () => {
+    await using stage = await openStage();
+    const { sync } = stage.client();
+    await sync.collections.create("notes");
+    const path = stage.path("one.db");
+    const open = () => sync.open({ collections: ["notes"], path });
+    for (const id of ["kept", "a"]) {
+      await using replica = await open();
+      await replica.collection("notes").put(id, 1);
+      await within(replica.synced(), id);
+      await replica.close();
+      if (id === "kept") await copyFile(path, stage.path("backup.db"));
+    }
+    await copyFile(stage.path("backup.db"), path);
+    await using offline = createClient({ target: "127.0.0.1:1" });
+    const before = await offline.sync.open({ collections: ["notes"], path });
+    for (const id of ["b", "c"]) await before.collection("notes").put(id, 2);
+    await before.close();
+    await using replica = await open();
+    await within(replica.synced(), "what was written after it");
+    await using other = await sync.open({ collections: ["notes"] });
+    await within(other.synced(), "another replica");
+    expect(documentsOf(other)).toEqual(["a=1", "b=2", "c=2", "kept=1"]);
   }, 60_000);
 });
 

@@ -1,2 +1,3 @@
 #!/usr/bin/env node
+await import("../dist/require-node.js");
 await import("../dist/main.js");

@@ -13,6 +13,7 @@ import type {
 } from "@millrace/client-sdk";
 import { type Command, Option } from "commander";
 
+import { targetOf } from "./option-parsers.js";
 import type { Terminal } from "./terminal.js";
 
 /** What a command needs from a client. */
@@ -54,7 +55,10 @@ export interface CommonOptions {
 export function withCommonOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--target <host:port>", "server to talk to").env("MILLRACE_TARGET").default("127.0.0.1:50051"),
+      new Option("--target <host:port>", "server to talk to")
+        .env("MILLRACE_TARGET")
+        .argParser(targetOf)
+        .default("127.0.0.1:50051"),
     )
     .option("--json", "print the result as JSON");
 }

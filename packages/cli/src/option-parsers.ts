@@ -1,3 +1,5 @@
+import { isIPv6 } from "node:net";
+
 import type { EventStart } from "@millrace/client-sdk";
 import { InvalidArgumentError } from "commander";
 
@@ -60,4 +62,17 @@ export function collectFraction(text: string, before: readonly number[] = []): r
   const fraction = text.trim() === "" ? Number.NaN : Number(text);
   if (fraction >= 0 && fraction <= 1) return [...before, fraction];
   throw new InvalidArgumentError("It is not a number from 0 to 1.");
+}
+
+const DEFAULT_PORT = 50_051;
+const MAX_PORT = 65_535;
+
+/** Parses where a server is: a host and a port, 50051 unless it is given. Names with a scheme are left to gRPC. */
+export function targetOf(text: string): string {
+  if (/^(?:dns|ipv4|ipv6|unix|unix-abstract):(?!\d+$)./.test(text)) return text;
+  if (isIPv6(text)) return `[${text}]:${String(DEFAULT_PORT)}`;
+  const [, host = "", port = String(DEFAULT_PORT)] = /^(\[[^\]]+\]|[^\s:/[\]]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const isHost = host.startsWith("[") ? isIPv6(host.slice(1, -1)) : host !== "";
+  if (isHost && Number(port) >= 1 && Number(port) <= MAX_PORT) return `${host}:${port}`;
+  throw new InvalidArgumentError("It is not HOST or HOST:PORT, such as localhost:50051.");
 }

@@ -41,6 +41,10 @@ describe("checkOptions", () => {
     expect(check({ target: "" })).toThrow("option 'target' is missing");
   });
 
+  it.each([":50051", "dns::50051", "dns:///:50051"])("refuses %s, which names no host", (target) => {
+    expect(check({ target })).toThrow(new TypeError(`option 'target' is "${target}", without a host`));
+  });
+
   it("takes every option there is", () => {
     expect(
       check({

@@ -1,6 +1,7 @@
 import { checkNames, type NamesOf } from "./option-names.js";
 import type { Backoff, CallOptions, ClientOptions, ResumePolicy, RetryPolicy } from "./options.js";
 import type { DrainOptions, WaitOptions } from "./rpc/connection.js";
+import { hasNoHost } from "./rpc/target.js";
 
 // Each table has every option there is: it does not compile unless it equals its type.
 
@@ -46,11 +47,13 @@ const WAIT_NAMES: NamesOf<WaitOptions> = { timeoutMs: "number", signal: "any" };
 
 const DRAIN_NAMES: NamesOf<DrainOptions> = { timeoutMs: "number" };
 
-/** Refuses options of a client as {@link checkNames} does, and a missing target. */
+/** Refuses options of a client as {@link checkNames} does, and a target that is missing or has no host. */
 export function checkOptions(options: ClientOptions): void {
   if (typeof options.target !== "string" || options.target === "") {
     throw new TypeError("option 'target' is missing: where is the server?");
   }
+  if (hasNoHost(options.target))
+    throw new TypeError(`option 'target' is ${JSON.stringify(options.target)}, without a host`);
   checkNames(options, CLIENT_NAMES);
 }
 

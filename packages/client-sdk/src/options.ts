@@ -75,7 +75,7 @@ export interface ClientClock {
 }
 
 export interface ClientOptions {
-  /** `host:port`, `dns:///host:port`, `ipv4:1.2.3.4:1,5.6.7.8:1` or `unix:/path`. */
+  /** `host:port`, `dns:///host:port`, `ipv4:1.2.3.4:1,5.6.7.8:1` or `unix:/path`. A port that is left out is 443. */
   readonly target: string;
   /** Default: true, except for loopback targets and unix sockets. */
   readonly tls?: boolean | TlsOptions;

@@ -77,6 +77,7 @@ async function exitAfter(closing: Promise<void>, log: Logger): Promise<void> {
 }
 
 try {
+  await import("./require-node.js");
   await main(process.argv.slice(2));
 } catch (error) {
   const isUsage = error instanceof OptionError;

@@ -344,7 +344,14 @@ export interface SyncHello {
     | Duration
     | undefined;
   /** The replica's clock, to warn of skew. */
-  clock: HybridTime | undefined;
+  clock:
+    | HybridTime
+    | undefined;
+  /**
+   * Drawn anew each time that the replica is opened: tells it from a copy of
+   * it. Empty means that there are none.
+   */
+  incarnation: string;
 }
 
 /** SyncCollection is a collection that a replica follows. */
@@ -389,7 +396,16 @@ export interface SyncWelcome {
    * How long tombstones are kept, in the collection that keeps them for the
    * shortest time: a replica that stays away longer is reset.
    */
-  tombstoneRetention: Duration | undefined;
+  tombstoneRetention:
+    | Duration
+    | undefined;
+  /**
+   * The incarnation that has pushed last_replica_sequence. If the replica never
+   * was that one, or did not have that change then, it is a copy: the server
+   * has changes of another one under its numbers, and it needs a new
+   * replica_id.
+   */
+  incarnation: string;
 }
 
 export interface SyncWelcome_PoliciesEntry {
@@ -1246,6 +1262,7 @@ function createBaseSyncHello(): SyncHello {
     maxInFlight: 0,
     heartbeatInterval: undefined,
     clock: undefined,
+    incarnation: "",
   };
 }
 
@@ -1268,6 +1285,9 @@ export const SyncHello: MessageFns<SyncHello> = {
     }
     if (message.clock !== undefined) {
       HybridTime.encode(message.clock, writer.uint32(58).fork()).join();
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(66).string(message.incarnation);
     }
     return writer;
   },
@@ -1333,6 +1353,14 @@ export const SyncHello: MessageFns<SyncHello> = {
             message.clock = HybridTime.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1367,6 +1395,7 @@ export const SyncHello: MessageFns<SyncHello> = {
         ? Duration.fromJSON(object.heartbeat_interval)
         : undefined,
       clock: isSet(object.clock) ? HybridTime.fromJSON(object.clock) : undefined,
+      incarnation: isSet(object.incarnation) ? globalThis.String(object.incarnation) : "",
     };
   },
 
@@ -1390,6 +1419,9 @@ export const SyncHello: MessageFns<SyncHello> = {
     if (message.clock !== undefined) {
       obj.clock = HybridTime.toJSON(message.clock);
     }
+    if (message.incarnation !== "") {
+      obj.incarnation = message.incarnation;
+    }
     return obj;
   },
 
@@ -1408,6 +1440,7 @@ export const SyncHello: MessageFns<SyncHello> = {
     message.clock = (object.clock !== undefined && object.clock !== null)
       ? HybridTime.fromPartial(object.clock)
       : undefined;
+    message.incarnation = object.incarnation ?? "";
     return message;
   },
 };
@@ -1606,6 +1639,7 @@ function createBaseSyncWelcome(): SyncWelcome {
     lastReplicaSequence: 0,
     policies: new Map(),
     tombstoneRetention: undefined,
+    incarnation: "",
   };
 }
 
@@ -1628,6 +1662,9 @@ export const SyncWelcome: MessageFns<SyncWelcome> = {
     });
     if (message.tombstoneRetention !== undefined) {
       Duration.encode(message.tombstoneRetention, writer.uint32(50).fork()).join();
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(58).string(message.incarnation);
     }
     return writer;
   },
@@ -1696,6 +1733,14 @@ export const SyncWelcome: MessageFns<SyncWelcome> = {
             message.tombstoneRetention = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1740,6 +1785,7 @@ export const SyncWelcome: MessageFns<SyncWelcome> = {
         : isSet(object.tombstone_retention)
         ? Duration.fromJSON(object.tombstone_retention)
         : undefined,
+      incarnation: isSet(object.incarnation) ? globalThis.String(object.incarnation) : "",
     };
   },
 
@@ -1765,6 +1811,9 @@ export const SyncWelcome: MessageFns<SyncWelcome> = {
     }
     if (message.tombstoneRetention !== undefined) {
       obj.tombstoneRetention = Duration.toJSON(message.tombstoneRetention);
+    }
+    if (message.incarnation !== "") {
+      obj.incarnation = message.incarnation;
     }
     return obj;
   },
@@ -1792,6 +1841,7 @@ export const SyncWelcome: MessageFns<SyncWelcome> = {
     message.tombstoneRetention = (object.tombstoneRetention !== undefined && object.tombstoneRetention !== null)
       ? Duration.fromPartial(object.tombstoneRetention)
       : undefined;
+    message.incarnation = object.incarnation ?? "";
     return message;
   },
 };

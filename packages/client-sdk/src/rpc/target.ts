@@ -1,5 +1,10 @@
 const LOOPBACK_HOST = /^(?:localhost|(?:[^:]+\.)?localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/i;
 
+/** Whether a target is a port without a host, of which grpc-js looks up the empty name for ever. */
+export function hasNoHost(target: string): boolean {
+  return /^(?:dns:(?:\/\/[^/]*\/)?)?:\d+$/.test(target);
+}
+
 /**
  * Whether all connections to a target stay on this machine: loopback addresses and unix sockets.
  */

@@ -1,5 +1,6 @@
 import { MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES, MAX_SYNC_COLLECTIONS } from "@millrace/shared-types";
 
+import { checkHeartbeat } from "../check-heartbeat.js";
 import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
 import { checkNames, type NamesOf, type OptionNames } from "../option-names.js";
 import type { CallOptions } from "../options.js";
@@ -35,7 +36,10 @@ const QUERY: NamesOf<DocumentQueryOptions> = { prefix: "any", where: "any", limi
 
 const SYNCED: NamesOf<SyncedOptions> = { timeoutMs: "number", signal: "any" };
 
-/** @throws {TypeError} for what is none */
+/**
+ * @throws {TypeError} for what is none
+ * @throws {RangeError} for an interval of heartbeats that no server keeps
+ */
 export function checkOpenOptions(options: OpenReplicaOptions): void {
   checkNames(options, OPEN);
   const { collections, path, store } = options;
@@ -43,6 +47,7 @@ export function checkOpenOptions(options: OpenReplicaOptions): void {
     throw new TypeError(`option 'collections' has to name 1 to ${String(MAX_SYNC_COLLECTIONS)} collections`);
   }
   if (path !== undefined && store !== undefined) throw new TypeError("a replica has a path or a store, not both");
+  checkHeartbeat(options.heartbeatMs);
 }
 
 export function checkCreateOptions(options: CreateSyncCollectionOptions): void {

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+
 import {
   ConflictPolicy,
   type HybridClock,
@@ -12,7 +14,15 @@ import { packConflict } from "./conflict-record.js";
 import { type DocumentRecord, packDocument, sequenceOf, unpackDocument } from "./document-record.js";
 import { type FollowedState, packFollowed, unpackFollowed } from "./followed-collection.js";
 import { fieldPatch, packPending, type PendingChange, pendingKey } from "./pending-change.js";
-import { clockOf, newIdentity, packIdentity, type ReplicaIdentity, unpackIdentity } from "./replica-identity.js";
+import {
+  clockOf,
+  isOwnPast,
+  newIdentity,
+  packIdentity,
+  type ReplicaIdentity,
+  unpackIdentity,
+  withOpening,
+} from "./replica-identity.js";
 import type { ReplicaStore, ReplicaWrite } from "./replica-store.js";
 import { keysIn, keyOf, mergedKeys, pendingIn, put, Table } from "./replica-tables.js";
 import { restamped } from "./restamp.js";
@@ -57,7 +67,11 @@ export class LocalReplica {
   readonly #store: ReplicaStore;
   readonly #now: () => number;
   readonly #followed = new Map<string, FollowedState>();
+  /** Tells this opening of the replica from others, of it or of a copy of its file. */
+  readonly incarnation: string = randomUUID();
   #identity: ReplicaIdentity;
+  /** Settled under identities that it had before, since it was opened. */
+  #earlierChanges = 0;
   #clock: HybridClock;
   /** Pending changes up to this one would survive the end of the process: only these may be pushed. */
   #durableSequence: number;
@@ -100,9 +114,14 @@ export class LocalReplica {
     return this.#results.size;
   }
 
-  /** Whether everything up to a change has been settled. */
-  isSettled(sequence: number): boolean {
-    return this.#identity.settledSequence >= sequence;
+  /** Counts the changes that were made here; goes on counting when the replica gets a new identity. */
+  get madeChanges(): number {
+    return this.#earlierChanges + this.#identity.nextSequence - 1;
+  }
+
+  /** Whether the first so many changes have been settled. */
+  isSettled(madeChanges: number): boolean {
+    return this.#earlierChanges + this.#identity.settledSequence >= madeChanges;
   }
 
   /** A document as its owner sees it. */
@@ -154,18 +173,18 @@ export class LocalReplica {
    *
    * @returns whether the server knows another past of this replica: it has got a new identity, and has to say hello again
    */
-  welcomed({ clock, lastReplicaSequence, policies }: SyncWelcome): {
-    readonly isStranger: boolean;
-    readonly durable: Promise<void>;
-  } {
+  welcomed(welcome: SyncWelcome): { readonly isStranger: boolean; readonly durable: Promise<void> } {
+    const { clock, lastReplicaSequence, policies } = welcome;
     this.#results.clear();
     for (const [name, policy] of policies) {
       const state = this.#followed.get(name);
       if (state !== undefined) this.#followed.set(name, { ...state, policy });
     }
     const { settledSequence, nextSequence } = this.#identity;
-    const isStranger = lastReplicaSequence < settledSequence || lastReplicaSequence >= nextSequence;
+    const isPossible = lastReplicaSequence >= settledSequence && lastReplicaSequence < nextSequence;
+    const isStranger = !isPossible || !isOwnPast(this.#identity, welcome);
     if (isStranger) this.#renumber();
+    else this.#identity = withOpening(this.#identity, welcome.incarnation, this.incarnation);
     const writes = [...this.#followed].map(([name, state]) => put(Table.FOLLOWED, name, packFollowed(state)));
     if (clock !== undefined) writes.push(...this.#followServerClock(clock.wallMs));
     return { isStranger, durable: this.#store.write([...writes, this.#identityWrite()]) };
@@ -341,7 +360,8 @@ export class LocalReplica {
       writes.push(...this.#overlayWrite(change, { pendingSequence: sequence }));
     }
     const { replicaId } = newIdentity();
-    this.#identity = { ...this.#identity, replicaId, settledSequence: 0, nextSequence: sequence + 1 };
+    this.#earlierChanges += this.#identity.settledSequence;
+    this.#identity = { ...this.#identity, replicaId, settledSequence: 0, nextSequence: sequence + 1, openings: [] };
     this.#clock = clockOf({ ...this.#identity, clock: this.#clock.last }, this.#now);
     void this.#keep(writes);
   }

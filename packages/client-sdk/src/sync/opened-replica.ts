@@ -41,7 +41,7 @@ const PAGE = 100;
 
 /** Somebody waits until everything is synchronized. */
 interface Waiter {
-  readonly sequence: number;
+  readonly madeChanges: number;
   /** What has to be answered before a checkpoint that counts. */
   question: number;
   readonly settle: (error?: StreamingError) => void;
@@ -143,7 +143,7 @@ export class OpenedReplica implements Replica {
         if (error === undefined) resolve();
         else reject(error);
       };
-      const waiter: Waiter = { sequence: this.#local.identity.nextSequence - 1, question: Infinity, settle };
+      const waiter: Waiter = { madeChanges: this.#local.madeChanges, question: Infinity, settle };
       this.#waiters.add(waiter);
       signal?.addEventListener("abort", onAbort, { once: true });
       if (signal?.aborted === true) return onAbort();
@@ -221,7 +221,7 @@ export class OpenedReplica implements Replica {
     for (const { collection, id } of refused) this.#tellConflict(keyOf(collection, id));
     const { answered } = this.#session;
     for (const waiter of this.#waiters) {
-      if (answered >= waiter.question && this.#local.isSettled(waiter.sequence)) waiter.settle();
+      if (answered >= waiter.question && this.#local.isSettled(waiter.madeChanges)) waiter.settle();
     }
     this.#become(this.#local.pendingChanges === 0 ? "live" : "syncing", undefined);
   }

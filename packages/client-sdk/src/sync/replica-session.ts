@@ -203,6 +203,7 @@ export class ReplicaSession {
     });
     return {
       replicaId: local.identity.replicaId,
+      incarnation: local.incarnation,
       collections,
       live: true,
       ...(heartbeatMs > 0 && { heartbeatInterval: durationOfMs(heartbeatMs) }),

@@ -202,6 +202,7 @@ describe("a replica", () => {
     await before.collection("notes").put("b", 2);
     await before.close();
     await using replica = await server.open();
+    const synced = replica.synced();
     const second = await server.session();
     expect((await second.expect("hello")).replicaId).toBe(before.replicaId);
     second.say({ $case: "welcome", value: { lastReplicaSequence: 0 } });
@@ -210,6 +211,8 @@ describe("a replica", () => {
     expect(replicaId).not.toBe(before.replicaId);
     expect(await third.answer()).toMatchObject([{ docId: "b", replicaSequence: 1 }]);
     expect(replica.replicaId).toBe(replicaId);
+    third.checkpoint("two");
+    await synced;
   });
 
   it("gives new times to changes that are ahead of the server's clock", async () => {
@@ -327,6 +330,9 @@ describe("what is no replica, document or option", () => {
     await expect(server.open({ collections: ["No"] })).rejects.toThrow(TypeError);
     await expect(server.open({ path: "x" })).rejects.toThrow("not both");
     await expect(server.open({ heartBeatMs: 1 } as never)).rejects.toThrow("did you mean heartbeatMs");
+    for (const heartbeatMs of [1, 999, 600_001]) {
+      await expect(server.open({ heartbeatMs })).rejects.toThrow("not 1000 to 600000, or 0 for none");
+    }
     await using replica = await server.open();
     const notes = replica.collection("notes");
     expect(() => replica.collection("other")).toThrow(TypeError);

@@ -41,6 +41,12 @@ describe("a replica's store in a SQLite file", () => {
     await expect(openSqliteReplicaStore(file)).rejects.toMatchObject({ kind: "failed-precondition" });
   });
 
+  it("says which file it is that cannot be made", async () => {
+    const missing = join(dir.path, "missing", "replica.db");
+    const message = `the replica in ${missing} cannot be opened: Error: unable to open database file`;
+    await expect(openSqliteReplicaStore(missing)).rejects.toMatchObject({ kind: "failed-precondition", message });
+  });
+
   it("has nothing of a write that was not durable when the process died", async () => {
     await using store = await openSqliteReplicaStore(file);
     await store.write([{ type: "put", table: "t", key: "a", value: Buffer.from("durable") }]);

@@ -16,23 +16,24 @@ type StatementName = "get" | "scan" | "put" | "delete" | "clear" | "moveDeletion
 /**
  * Opens a store in a SQLite file, which is made if it is missing, and held until the store is closed.
  *
- * @throws {FailedPreconditionError} if this runtime has no `node:sqlite`, or another process holds the file
+ * @throws {FailedPreconditionError} if this runtime has no `node:sqlite`, or the file cannot be opened, such as when another process holds it
  */
 export async function openSqliteReplicaStore(path: string): Promise<ReplicaStore> {
   const sqlite = await import("node:sqlite").catch((cause: unknown) => {
     throw new FailedPreconditionError("this runtime has no node:sqlite: give a store in place of a path", { cause });
   });
-  const database = new sqlite.DatabaseSync(path, { timeout: 0 });
+  let database: DatabaseSync | undefined;
   try {
+    database = new sqlite.DatabaseSync(path, { timeout: 0 });
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     database.exec(SCHEMA);
     // With this mode the lock is taken by the first write and kept.
     database.exec("BEGIN IMMEDIATE; COMMIT");
+    return new SqliteReplicaStore(database);
   } catch (cause) {
-    database.close();
+    database?.close();
     throw new FailedPreconditionError(`the replica in ${path} cannot be opened: ${String(cause)}`, { cause });
   }
-  return new SqliteReplicaStore(database);
 }
 
 /** Changes of one turn of the event loop are one transaction, so that they share the cost of its durability. */

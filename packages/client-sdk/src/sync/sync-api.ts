@@ -24,7 +24,7 @@ export interface SyncApi {
    * closed. Needs no server for that: it goes on by itself when there is one.
    *
    * @throws {TypeError} for options that are none
-   * @throws {StreamingError} FAILED_PRECONDITION if the file of `path` is in use, or there is no `node:sqlite`
+   * @throws {StreamingError} FAILED_PRECONDITION if the file of `path` is in use or cannot be opened, or there is no `node:sqlite`
    */
   open(options: OpenReplicaOptions): Promise<Replica>;
   readonly collections: SyncCollectionsApi;

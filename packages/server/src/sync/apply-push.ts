@@ -57,15 +57,24 @@ interface Handled {
   readonly isNew: boolean;
 }
 
+/** A replica that was welcomed. */
+export interface WelcomedPusher extends Pusher {
+  /** Of the replica; empty if it does not say. */
+  readonly incarnation: string;
+  /** The one that had pushed before. */
+  readonly welcomedAfter: string;
+}
+
 type PushDeps = Pick<SyncDeps, "items" | "collections" | "serverClock" | "mergeFunctions">;
 
 /**
  * Applies the changes of a push in order and answers once they are durable, together with the note that they have been
  * handled: however often a change is sent, it is applied once.
  *
- * @throws ServiceError `LIMIT_EXCEEDED` if the push is too large, `PERMISSION_DENIED` if the replica is somebody else's
+ * @throws ServiceError `LIMIT_EXCEEDED` if the push is too large, `PERMISSION_DENIED` if the replica is somebody else's,
+ *   `BACKEND_UNAVAILABLE` if another incarnation of it has pushed since this one was welcomed
  */
-export async function applyPush(push: SyncPush, pusher: Pusher, deps: PushDeps): Promise<AppliedPush> {
+export async function applyPush(push: SyncPush, pusher: WelcomedPusher, deps: PushDeps): Promise<AppliedPush> {
   checkSize(push);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const applied = await new PushAttempt(push, pusher, deps).run();
@@ -83,11 +92,11 @@ function checkSize({ changes }: SyncPush): void {
 /** Reads, decides and commits, unless somebody else commits in between. */
 class PushAttempt {
   readonly #push: SyncPush;
-  readonly #pusher: Pusher;
+  readonly #pusher: WelcomedPusher;
   readonly #deps: PushDeps;
   #staged = new StagedDocuments();
 
-  constructor(push: SyncPush, pusher: Pusher, deps: PushDeps) {
+  constructor(push: SyncPush, pusher: WelcomedPusher, deps: PushDeps) {
     this.#push = push;
     this.#pusher = pusher;
     this.#deps = deps;
@@ -98,9 +107,10 @@ class PushAttempt {
     const { items } = this.#deps;
     const { replicaId, userId } = this.#pusher;
     const replica = await loadReplica(items, replicaId, userId);
+    checkIncarnation(this.#pusher, replica);
     this.#staged = await StagedDocuments.load(items, this.#wanted());
     const handled = this.#allOrNone(await this.#handleAll(replica.lastSequence));
-    const after = replicaAfter(replica, handled);
+    const after = replicaAfter(replica, handled, this.#pusher);
     if (after === replica) return this.#answer(handled, replica, replica, []);
     const mutations = [...this.#staged.mutations(), replicaMutation(replicaId, after)];
     const { outcomes, committed } = await items.commit(mutations, { atomic: true });
@@ -245,7 +255,21 @@ const NOT_ALL = {
   error: new ServiceError("REVISION_MISMATCH", "another change of the atomic push was refused"),
 } as const;
 
-function replicaAfter(replica: ReplicaRecord, handled: readonly Handled[]): ReplicaRecord {
+/**
+ * What a push that was still on its way at the welcome brought may be of a copy, under the numbers of these changes:
+ * they would pass for handled. The next welcome lets the replica see that.
+ */
+function checkIncarnation({ replicaId, incarnation, welcomedAfter }: WelcomedPusher, replica: ReplicaRecord): void {
+  if (incarnation === "" || [incarnation, welcomedAfter].includes(replica.incarnation)) return;
+  const message = `replica ${JSON.stringify(replicaId)} has pushed in another session: say hello again`;
+  throw new ServiceError("BACKEND_UNAVAILABLE", message);
+}
+
+function replicaAfter(
+  replica: ReplicaRecord,
+  handled: readonly Handled[],
+  { incarnation }: WelcomedPusher,
+): ReplicaRecord {
   const fresh = handled.filter(({ isNew }) => isNew);
   const last = fresh.at(-1);
   if (last === undefined) return replica;
@@ -253,7 +277,7 @@ function replicaAfter(replica: ReplicaRecord, handled: readonly Handled[]): Repl
     if (outcome !== SyncOutcome.CONFLICT && outcome !== SyncOutcome.REJECTED) return [];
     return [{ sequence, outcome, reason: (error?.reason ?? "INTERNAL") as Reason }];
   });
-  return { ...replica, lastSequence: last.sequence, refused: [...replica.refused, ...refused] };
+  return { ...replica, lastSequence: last.sequence, incarnation, refused: [...replica.refused, ...refused] };
 }
 
 /** Why a change that is sent again was refused the first time. */

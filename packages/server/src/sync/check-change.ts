@@ -25,8 +25,8 @@ export interface Pusher {
 }
 
 /** @throws ServiceError `INVALID_FIELD` about `field` */
-export function checkReplicaId(field: string, replicaId: string): void {
-  const isId = /^[\x21-\x7e]+$/.test(replicaId) && replicaId.length <= MAX_REPLICA_ID_CHARS;
+export function checkReplicaId(field: string, id: string): void {
+  const isId = /^[\x21-\x7e]+$/.test(id) && id.length <= MAX_REPLICA_ID_CHARS;
   if (!isId) throw invalidField(field, `must be 1 to ${String(MAX_REPLICA_ID_CHARS)} characters of ASCII`);
 }
 

@@ -20,6 +20,8 @@ export interface ReplicaRecord {
   readonly userId: string;
   /** Newest change of it that has been handled. */
   readonly lastSequence: number;
+  /** That pushed it; empty if it did not say. */
+  readonly incarnation: string;
   readonly refused: readonly RefusedChange[];
   /** Of its row; 0: there is none yet. */
   readonly version: number;
@@ -28,6 +30,8 @@ export interface ReplicaRecord {
 interface StoredReplica {
   readonly user: string;
   readonly last: number;
+  /** Older rows have none. */
+  readonly by?: string;
   readonly refused: readonly (readonly [sequence: number, outcome: number, reason: string])[];
 }
 
@@ -38,7 +42,7 @@ interface StoredReplica {
  */
 export async function loadReplica(items: ItemStore, replicaId: string, userId: string): Promise<ReplicaRecord> {
   const [row] = await items.getAll(REPLICAS, [replicaId]);
-  const record = row === undefined ? { userId, lastSequence: 0, refused: [], version: 0 } : readReplica(row);
+  const record = row === undefined ? newReplica(userId) : readReplica(row);
   if (record.userId !== userId) {
     const message = `replica ${JSON.stringify(replicaId)} belongs to another user`;
     throw new ServiceError("PERMISSION_DENIED", message, { metadata: { permission: "sync.replica" } });
@@ -46,9 +50,13 @@ export async function loadReplica(items: ItemStore, replicaId: string, userId: s
   return record;
 }
 
+function newReplica(userId: string): ReplicaRecord {
+  return { userId, lastSequence: 0, incarnation: "", refused: [], version: 0 };
+}
+
 function readReplica({ data, version }: Row): ReplicaRecord {
-  const { user, last, refused } = JSON.parse(Buffer.from(data).toString()) as StoredReplica;
-  return { userId: user, lastSequence: last, refused: refused.flatMap(readRefused), version };
+  const { user, last, by = "", refused } = JSON.parse(Buffer.from(data).toString()) as StoredReplica;
+  return { userId: user, lastSequence: last, incarnation: by, refused: refused.flatMap(readRefused), version };
 }
 
 function readRefused([sequence, code, reason]: StoredReplica["refused"][number]): readonly RefusedChange[] {
@@ -58,11 +66,12 @@ function readRefused([sequence, code, reason]: StoredReplica["refused"][number])
 
 /** Stores what is known of a replica after it has pushed, unless that is not what it was at `record.version` any more. */
 export function replicaMutation(replicaId: string, { version, ...record }: ReplicaRecord): RowMutation {
-  const { userId, lastSequence, refused } = record;
+  const { userId, lastSequence, incarnation, refused } = record;
   const remembered = refused.filter(({ sequence }) => sequence > lastSequence - REMEMBERED);
   const stored: StoredReplica = {
     user: userId,
     last: lastSequence,
+    ...(incarnation !== "" && { by: incarnation }),
     refused: remembered.map(({ sequence, outcome, reason }) => [sequence, outcome, reason]),
   };
   const put = { key: replicaId, head: new Uint8Array(0), data: Buffer.from(JSON.stringify(stored)) };

@@ -5,11 +5,13 @@ import {
   MAX_CLOCK_SKEW_MS,
   StatusCode,
   SyncOutcome,
+  SyncPush,
   type SyncRequest,
 } from "@millrace/shared-types";
 
 import { callOf } from "../files/files-fixture.test.support.js";
 
+import { applyPush } from "./apply-push.js";
 import { syncData } from "./sync-data.js";
 import {
   at,
@@ -73,6 +75,29 @@ describe("SyncData", () => {
     stranger.hello();
     await expect(stranger.next()).rejects.toMatchObject({ reason: "PERMISSION_DENIED" });
     await newer.push([upsert("a", "2", { time: at(2), base: at(1) })]); // it was not replaced
+  });
+
+  it("welcomes with the incarnation that has pushed, and takes nothing from another that did not hear of it", async () => {
+    const { deps } = await openSyncFixture();
+    const original = await TestReplica.connected(deps, "r1", { incarnation: "original" });
+    const copy = new TestReplica(deps, "r1");
+    copy.hello({ incarnation: "copy" });
+    expect(await copy.expect("welcome")).toMatchObject({ incarnation: "", lastReplicaSequence: 0 });
+    await copy.checkpoint();
+    await expect(original.next()).rejects.toMatchObject({ reason: "CONSUMER_REPLACED" });
+    // Was on its way when the session was ended.
+    const pusher = {
+      replicaId: "r1",
+      userId: callOf().context.principal.id,
+      incarnation: "original",
+      welcomedAfter: "",
+    };
+    const push = SyncPush.fromPartial({ changes: [upsert("a", "original", { replicaSequence: 1 })] });
+    await applyPush(push, pusher, deps);
+    await expect(copy.push([upsert("a", "copy")])).rejects.toMatchObject({ reason: "BACKEND_UNAVAILABLE" });
+    const again = new TestReplica(deps, "r1");
+    again.hello({ incarnation: "original" });
+    expect(await again.expect("welcome")).toMatchObject({ incarnation: "original", lastReplicaSequence: 1 });
   });
 
   it("refuses collections that there are not, filters and ids that are none", async () => {

@@ -20,8 +20,8 @@ import { durationMsOf } from "../events/watch-plan.js";
 import { type CallContext, DRAIN_NOTICE_MS } from "../rpc/call-context.js";
 import { Watchdog } from "../rpc/watchdog.js";
 
-import { applyPush } from "./apply-push.js";
-import { checkReplicaId, type Pusher } from "./check-change.js";
+import { applyPush, type WelcomedPusher } from "./apply-push.js";
+import { checkReplicaId } from "./check-change.js";
 import { loadReplica } from "./replica-record.js";
 import type { SyncDeps } from "./sync-deps.js";
 import { SyncFeed } from "./sync-feed.js";
@@ -36,7 +36,7 @@ const MAX_HEARTBEAT_MS = 10 * 60 * 1000;
 
 /** One replica at the other end of a stream. Disposing of it stops its timers and what it listens to. */
 export class SyncSession implements Disposable {
-  readonly #pusher: Pusher;
+  readonly #pusher: WelcomedPusher;
   readonly #hello: SyncHello;
   readonly #feed: SyncFeed;
   readonly #context: CallContext;
@@ -51,7 +51,7 @@ export class SyncSession implements Disposable {
   #wake: () => void = () => {};
   #onRoom: () => void = () => {};
 
-  private constructor(hello: SyncHello, pusher: Pusher, feed: SyncFeed, context: CallContext, deps: SyncDeps) {
+  private constructor(hello: SyncHello, pusher: WelcomedPusher, feed: SyncFeed, context: CallContext, deps: SyncDeps) {
     this.#hello = hello;
     this.#pusher = pusher;
     this.#feed = feed;
@@ -66,10 +66,11 @@ export class SyncSession implements Disposable {
    *   `PERMISSION_DENIED` if the replica is somebody else's
    */
   static async open(hello: SyncHello, context: CallContext, deps: SyncDeps): Promise<SyncSession> {
-    const { replicaId, maxInFlight } = hello;
+    const { replicaId, incarnation, maxInFlight } = hello;
     checkHello(hello, deps);
     const userId = context.principal.id;
-    const { lastSequence } = await loadReplica(deps.items, replicaId, userId);
+    const replica = await loadReplica(deps.items, replicaId, userId);
+    const { lastSequence } = replica;
     const feed = new SyncFeed(deps, {
       own: { replicaId, after: lastSequence },
       maxInFlight: Math.min(maxInFlight || DEFAULT_SYNC_IN_FLIGHT, MAX_SYNC_IN_FLIGHT),
@@ -77,7 +78,8 @@ export class SyncSession implements Disposable {
     for (const [index, wanted] of hello.collections.entries()) {
       await feed.follow(wanted, `hello.collections[${String(index)}].name`);
     }
-    const session = new SyncSession(hello, { replicaId, userId }, feed, context, deps);
+    const pusher = { replicaId, userId, incarnation, welcomedAfter: replica.incarnation };
+    const session = new SyncSession(hello, pusher, feed, context, deps);
     session.#begin(lastSequence);
     return session;
   }
@@ -224,6 +226,7 @@ export class SyncSession implements Disposable {
       sessionId: this.#context.requestId,
       clock: { wallMs: Math.floor(serverClock.nowMs()), counter: 0, nodeId: serverClock.serverId },
       lastReplicaSequence,
+      incarnation: this.#pusher.welcomedAfter,
       policies,
       tombstoneRetention: collections.length === 0 ? undefined : durationOfMs(retentionMs),
     };
@@ -266,8 +269,10 @@ export function helloOf(request: SyncRequest | undefined): SyncHello {
   return request.kind.value;
 }
 
-function checkHello({ replicaId, collections, maxInFlight }: SyncHello, { serverClock }: SyncDeps): void {
+function checkHello({ replicaId, incarnation, ...hello }: SyncHello, { serverClock }: SyncDeps): void {
+  const { collections, maxInFlight } = hello;
   checkReplicaId("hello.replica_id", replicaId);
+  if (incarnation !== "") checkReplicaId("hello.incarnation", incarnation);
   if (replicaId === serverClock.serverId) throw invalidField("hello.replica_id", "is the server's");
   if (maxInFlight < 0) throw invalidField("hello.max_in_flight", `is ${String(maxInFlight)}, must not be negative`);
   checkLimit("hello.collections", "max_sync_collections", MAX_SYNC_COLLECTIONS, collections.length);

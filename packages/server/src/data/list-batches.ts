@@ -10,6 +10,7 @@ import {
 } from "@millrace/shared-types";
 
 import { written } from "../events/written.js";
+import type { PackedRows } from "../ports/item-store.js";
 import type { CallContext } from "../rpc/call-context.js";
 
 import type { DataDeps } from "./data-deps.js";
@@ -61,11 +62,16 @@ function batchBytesOf(maxBatchBytes: number): number {
 function batchBytes(page: ListPage, cursorPerItem: boolean): Uint8Array {
   return written((writer) => {
     writer.uint32(BATCH_TAG).fork();
-    if (page.packed !== undefined && !cursorPerItem) writer.raw(packedItemBytes(page.packed, ITEMS_TAG));
+    if (page.packed !== undefined && !cursorPerItem) writePackedItems(page.packed, writer);
     else writeItems(page, cursorPerItem, writer);
     DataBatch.encode({ ...NO_BATCH, ...headOf(page) }, writer);
     return writer.join();
   });
+}
+
+function writePackedItems(rows: PackedRows, writer: Writer): void {
+  writer.raw(packedItemBytes(rows, ITEMS_TAG));
+  rows.release();
 }
 
 function writeItems({ rows, cursorAfter }: ListPage, cursorPerItem: boolean, writer: Writer): void {

@@ -101,6 +101,11 @@ export interface PackedRow {
 export interface PackedRows {
   readonly buffer: Buffer;
   readonly rows: readonly PackedRow[];
+  /**
+   * Gives the memory back at once: garbage of this size would have the whole heap collected for it. The page that they
+   * are of is not to be used after that.
+   */
+  release(): void;
 }
 
 export interface RowPage {

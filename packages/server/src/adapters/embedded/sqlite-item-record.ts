@@ -196,7 +196,7 @@ export function readRecords(records: ArrayBuffer): RowRecords {
     rows.push(record);
     at = record.end;
   }
-  return { buffer, rows };
+  return { buffer, rows, release: () => void records.transfer(0) };
 }
 
 export function readRows(records: ArrayBuffer): Row[] {

@@ -1,5 +1,3 @@
-import { isIPv6 } from "node:net";
-
 import type { EventStart } from "@millrace/client-sdk";
 import { InvalidArgumentError } from "commander";
 
@@ -75,4 +73,8 @@ export function targetOf(text: string): string {
   const isHost = host.startsWith("[") ? isIPv6(host.slice(1, -1)) : host !== "";
   if (isHost && Number(port) >= 1 && Number(port) <= MAX_PORT) return `${host}:${port}`;
   throw new InvalidArgumentError("It is not HOST or HOST:PORT, such as localhost:50051.");
+}
+
+function isIPv6(text: string): boolean {
+  return text.includes(":") && URL.canParse(`http://[${text}]`);
 }

@@ -1,9 +1,7 @@
 /** Ends the process with one line on a Node that is too old: imported before all that such a Node cannot run. */
-import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 
-const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
-  readonly engines: { readonly node: string };
-};
+const manifest = createRequire(import.meta.url)("../package.json") as { readonly engines: { readonly node: string } };
 const needed = manifest.engines.node.replace(">=", "");
 const { node: found } = process.versions;
 

@@ -44,6 +44,8 @@ export interface UnheardChanges {
   readonly sequence: number;
   /** Versions that the replica may lack although it wrote them. */
   readonly documents: readonly { readonly collection: CollectionRecord; readonly version: number }[];
+  /** Collections of which a document that it wrote is gone, and forgotten that it was. */
+  readonly forgotten: ReadonlySet<CollectionRecord>;
 }
 
 /** What became of one change, before it is committed. */
@@ -223,7 +225,7 @@ class PushAttempt {
     });
     const { pushId } = this.#push;
     const result = { pushId, results, lastReplicaSequence: lastSequence };
-    return { result, unheard: this.#unheard(handled) };
+    return { result, unheard: this.#unheard(handled, before) };
   }
 
   #current(each: Handled, versions: readonly number[]): SyncChange | undefined {
@@ -240,13 +242,18 @@ class PushAttempt {
     return about && versions[this.#staged.mutationIndexOf(about.collection, about.docId)];
   }
 
-  #unheard(handled: readonly Handled[]): UnheardChanges {
+  #unheard(handled: readonly Handled[], before: ReplicaRecord): UnheardChanges {
     const repeated = handled.filter(({ outcome }) => outcome === SyncOutcome.DUPLICATE);
-    const documents = repeated.flatMap(({ about }) => {
-      const version = about === undefined ? 0 : this.#staged.versionOf(about.collection, about.docId);
-      return about === undefined || version === 0 ? [] : [{ collection: about.collection, version }];
-    });
-    return { sequence: Math.max(0, ...repeated.map(({ sequence }) => sequence)), documents };
+    const documents: { collection: CollectionRecord; version: number }[] = [];
+    const forgotten = new Set<CollectionRecord>();
+    for (const each of repeated) {
+      if (each.about === undefined) continue;
+      const { collection, docId } = each.about;
+      const version = this.#staged.versionOf(collection, docId);
+      if (version > 0) documents.push({ collection, version });
+      else if (rememberedRefusal(each, before) === undefined) forgotten.add(collection);
+    }
+    return { sequence: Math.max(0, ...repeated.map(({ sequence }) => sequence)), documents, forgotten };
   }
 }
 

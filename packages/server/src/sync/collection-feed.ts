@@ -30,6 +30,8 @@ export interface FeedPage {
   readonly exhausted: boolean;
 }
 
+const NOTHING: FeedPage = { changes: [], rows: 0, exhausted: false };
+
 type FeedDeps = Pick<SyncDeps, "items" | "tokenSigner" | "clusterId" | "maxFilterChars">;
 
 /** How far one replica is in one collection. The store is the buffer: nothing waits here. */
@@ -99,6 +101,11 @@ export class CollectionFeed {
     this.isDirty = true;
   }
 
+  /** The replica has to begin anew: something that it has was deleted so long ago that nobody knows. */
+  async beginAnew(): Promise<void> {
+    await this.#startOver(tooLongAway());
+  }
+
   /** Reads at most `room` changes. A replica that was away for too long begins anew: then there is a reset to take. */
   async read(room: number): Promise<FeedPage> {
     this.isDirty = false;
@@ -107,13 +114,14 @@ export class CollectionFeed {
     try {
       const scan = { collection: this.collection.documents, afterVersion, beganAt, ...limits };
       const { rows, scannedTo, exhausted } = await this.#deps.items.changes(scan);
+      if (this.#reset !== undefined) return NOTHING; // it came meanwhile: first that is told
       // A rewind that came meanwhile counts.
       if (this.#position.version === afterVersion) this.#advance(Math.max(afterVersion, scannedTo), exhausted);
       return { changes: rows.flatMap((row) => this.#told(row, beganAt)), rows: rows.length, exhausted };
     } catch (error) {
       if (!(error instanceof SnapshotExpired)) throw error;
       await this.#startOver(tooLongAway());
-      return { changes: [], rows: 0, exhausted: false };
+      return NOTHING;
     }
   }
 
@@ -154,14 +162,15 @@ export class CollectionFeed {
     }
   }
 
+  /** No position of before is told after the reset. */
   async #startOver(why: ServiceError): Promise<void> {
-    this.#reset = why;
     await this.#beginAnew();
+    this.#reset = why;
   }
 
   async #beginAnew(): Promise<void> {
-    this.isDirty = true;
     this.#position = { version: 0, beganAt: await this.#deps.items.version() };
+    this.isDirty = true;
   }
 
   get #shape() {

@@ -70,13 +70,16 @@ export class SyncFeed {
   /**
    * Sends what the replica wrote itself, like the changes of others: it does not know what became of it.
    *
+   * What is gone without a trace cannot be sent: there it begins anew.
+   *
    * @param unheard versions that it may lack, and the greatest sequence among its changes there
    */
-  sendOwn({ documents, sequence }: UnheardChanges): void {
+  async sendOwn({ documents, forgotten, sequence }: UnheardChanges): Promise<void> {
     this.#own.after = Math.max(this.#own.after, sequence);
     for (const { collection, version } of documents) {
       for (const feed of this.#feeds.values()) if (feed.collection === collection) feed.rewindBefore(version);
     }
+    for (const feed of this.#feeds.values()) if (forgotten.has(feed.collection)) await feed.beginAnew();
   }
 
   /** @throws ServiceError `INVALID_CURSOR` */

@@ -170,7 +170,7 @@ export class SyncSession implements Disposable {
     await this.#orRefuse(async () => {
       const { result, unheard } = await applyPush(push, this.#pusher, this.#deps);
       // What the replica wrote before and did not hear of, it gets like the changes of others.
-      this.#feed.sendOwn(unheard);
+      await this.#feed.sendOwn(unheard);
       this.#answer({ $case: "pushResult", value: result });
     }, push.pushId);
   }

@@ -56,10 +56,13 @@ async function* withHeader(format: FileFormat, chunks: AsyncIterable<string>): A
 /** Under another name until it is durable. */
 async function writeWhole(file: string, chunks: AsyncIterable<string>): Promise<void> {
   const part = `${file}.part`;
+  const output = createWriteStream(part, { flush: true });
+  const closed = new Promise<void>((resolve) => output.once("close", () => resolve()));
   try {
-    await pipeline(chunks, createWriteStream(part, { flush: true }));
+    await pipeline(chunks, output);
     await rename(part, file);
   } catch (error) {
+    await closed; // a stream that failed at once may only now make its file
     await rm(part, { force: true });
     throw error;
   }

@@ -1,3 +1,4 @@
+import { Metadata } from "@grpc/grpc-js";
 import { describe, expect, test } from "@jest/globals";
 import { ServiceError, StatusCode } from "@millrace/shared-types";
 
@@ -5,7 +6,7 @@ import { type Latch, latch } from "../testing/latch.js";
 import { startTestServer } from "../testing/start-test-server.js";
 import { chunk, type TestHandlers } from "../testing/test-service.js";
 import type { CallContext } from "./call-context.js";
-import { outcomeOf, TestClient } from "./testing/test-client.js";
+import { outcomeOf, type TestCallOptions, TestClient } from "./testing/test-client.js";
 
 interface Watched {
   readonly handlers: TestHandlers;
@@ -46,9 +47,19 @@ function endless(): Watched {
 
 const KINDS = ["down", "up", "both"] as const;
 
-function open(client: TestClient, kind: (typeof KINDS)[number], timeoutMs?: number): ReturnType<TestClient["both"]> {
-  const options = timeoutMs === undefined ? {} : { timeoutMs };
+function open(
+  client: TestClient,
+  kind: (typeof KINDS)[number],
+  options: TestCallOptions = {},
+): ReturnType<TestClient["both"]> {
   return kind === "down" ? (client.down(chunk(1), options) as ReturnType<TestClient["both"]>) : client[kind](options);
+}
+
+/** A deadline that only the server keeps: a client with a timer of its own would reset the stream at the same moment. */
+function deadlineAtServer(timeoutMs: number): TestCallOptions {
+  const metadata = new Metadata();
+  metadata.set("grpc-timeout", `${String(timeoutMs)}m`);
+  return { metadata };
 }
 
 describe("how a call ends", () => {
@@ -72,7 +83,7 @@ describe("how a call ends", () => {
     const { handlers, stopped } = endless();
     await using test = await startTestServer(handlers);
     using client = new TestClient(test.address);
-    const outcome = outcomeOf(open(client, kind, 200));
+    const outcome = outcomeOf(open(client, kind, deadlineAtServer(200)));
     expect(await stopped.promise).toMatchObject({ code: StatusCode.DEADLINE_EXCEEDED });
     expect((await outcome).code).toBe(StatusCode.DEADLINE_EXCEEDED);
   });
@@ -81,7 +92,7 @@ describe("how a call ends", () => {
     const { handlers, stopped } = endless();
     await using test = await startTestServer(handlers);
     using client = new TestClient(test.address);
-    const outcome = client.one(chunk(1), { timeoutMs: 200 });
+    const outcome = client.one(chunk(1), deadlineAtServer(200));
     expect(await stopped.promise).toMatchObject({ code: StatusCode.DEADLINE_EXCEEDED });
     expect((await outcome).code).toBe(StatusCode.DEADLINE_EXCEEDED);
   });

@@ -20,6 +20,12 @@ export interface CallTimeouts {
 /** What a handler gets that reads or writes after its call; one for all, because a stack trace costs more than the rest of the end. */
 const CALL_OVER = new StatusError(StatusCode.CANCELLED, "the call is over");
 
+/**
+ * An end so shortly before the deadline is that of the deadline, in milliseconds: a client's begins before ours, by the
+ * time that its headers take, and a timer of grpc-js may be up to a millisecond ahead of `Date.now`.
+ */
+const DEADLINE_SLACK_MS = 10;
+
 /** setTimeout's longest delay; a deadline beyond it is no deadline. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -98,7 +104,7 @@ export class LiveCall implements WireListener {
 
   onEnd(): void {
     if (this.done.aborted) return;
-    if (Date.now() >= this.wire.deadlineMs) return this.abort(deadlineExceeded());
+    if (Date.now() >= this.wire.deadlineMs - DEADLINE_SLACK_MS) return this.abort(deadlineExceeded());
     this.abort(new StatusError(StatusCode.CANCELLED, "cancelled by the client, or connection lost"));
   }
 

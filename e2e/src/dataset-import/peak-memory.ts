@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { residentOf } from "../support/resident-bytes.js";
+import { residentOf } from "../support/server-process.js";
 
 const PROBE_MS = 200;
 

@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-import { residentOf } from "./resident-bytes.js";
+// The demo runs this from its source: it imports node: modules alone.
 
 /**
  * The built programs: with callers whom nobody asks who they are, with callers who say so in `x-user`, and with a
@@ -75,4 +76,28 @@ async function residentBytes({ pid }: ChildProcess): Promise<number> {
   const resident = await residentOf(pid);
   if (resident === undefined) throw new Error("the server is gone");
   return resident.bytes;
+}
+
+/** Memory of a process, as Linux counts it. */
+export interface Resident {
+  /** Now, in bytes. */
+  readonly bytes: number;
+  /** The most that it ever was. */
+  readonly peak: number;
+}
+
+/** What a process takes; `undefined` if it is gone. */
+export async function residentOf(pid: number | undefined): Promise<Resident | undefined> {
+  try {
+    const status = await readFile(`/proc/${String(pid)}/status`, "utf8");
+    return { bytes: bytesIn(status, "VmRSS"), peak: bytesIn(status, "VmHWM") };
+  } catch {
+    return undefined;
+  }
+}
+
+function bytesIn(status: string, name: "VmRSS" | "VmHWM"): number {
+  const kibibytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
+  if (kibibytes === undefined) throw new Error(`no ${name} in /proc`);
+  return Number(kibibytes) * 1024;
 }

@@ -104,6 +104,7 @@ export class LogCursor implements FeedCursor, Waiter {
   }
 
   #fromMemory(limits: RunLimits): FeedRun {
+    this.#stored.forget();
     const { events, isAll } = this.#group.takeAfter(this.#position, limits);
     this.#moveTo(isAll ? Math.max(this.#position, this.#host.lastSequence) : endOf(events));
     return { events, position: this.#position, caughtUp: isAll };

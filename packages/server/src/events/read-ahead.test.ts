@@ -42,6 +42,14 @@ describe("reading ahead", () => {
     expect(third.exhausted).toBe(true);
   });
 
+  it("holds nothing for who goes on elsewhere", async () => {
+    await using fixture = await openReadAhead(5);
+    await fixture.ahead.read(0, PAIRS);
+    fixture.ahead.forget();
+    await fixture.ahead.read(2, { ...PAIRS, readsAhead: false });
+    expect(fixture.asked).toEqual([0, 2, 2]);
+  });
+
   it("reads nothing ahead for who does not want that", async () => {
     await using fixture = await openReadAhead(5);
     await fixture.ahead.read(0, { ...PAIRS, readsAhead: false });

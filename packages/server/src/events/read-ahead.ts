@@ -32,6 +32,11 @@ export class ReadAhead {
     return run;
   }
 
+  /** Lets go of what was read: the reader goes on elsewhere. */
+  forget(): void {
+    this.#next = undefined;
+  }
+
   #taken(after: number, { maxEvents, maxBytes }: RunLimits): Promise<StoredRun> | undefined {
     const next = this.#next;
     this.#next = undefined;

@@ -105,7 +105,7 @@ async function respond(served: ServedCall, context: InMemoryCallContext): Promis
 }
 
 function encodedOf(type: MessageType<unknown>, response: unknown): readonly Uint8Array[] {
-  return response instanceof EncodedMessages ? response.messages : [encodeMessage(type, response)];
+  return response instanceof EncodedMessages ? response.toBytes() : [encodeMessage(type, response)];
 }
 
 async function* responsesOf(result: AsyncIterable<unknown> | Promise<unknown>): AsyncGenerator<unknown> {

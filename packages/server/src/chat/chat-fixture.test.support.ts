@@ -250,7 +250,7 @@ export class TestMember implements AsyncDisposable {
     for await (const response of this.#responses) {
       const messages =
         response instanceof EncodedMessages
-          ? response.messages.map((bytes) => decodeMessage(ChatMessage, bytes))
+          ? response.toBytes().map((bytes) => decodeMessage(ChatMessage, bytes))
           : [response];
       this.received.push(...messages);
       this.#onReceived();

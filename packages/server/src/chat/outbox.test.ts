@@ -19,7 +19,7 @@ function source(name: string, log: string[]): { read(): Promise<readonly Uint8Ar
 }
 
 function nameOf(sent: ChatMessage | EncodedMessages): string {
-  return sent instanceof EncodedMessages ? Buffer.concat(sent.messages).toString() : sent.roomId;
+  return sent instanceof EncodedMessages ? Buffer.concat(sent.toBytes()).toString() : sent.roomId;
 }
 
 async function turns(count: number): Promise<void> {

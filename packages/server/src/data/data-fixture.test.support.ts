@@ -94,7 +94,7 @@ async function* received<T extends object>(
   decode: (bytes: Uint8Array) => T,
 ): AsyncGenerator<T, void, undefined> {
   for await (const response of stream) {
-    if (response instanceof EncodedMessages) for (const bytes of response.messages) yield decode(bytes);
+    if (response instanceof EncodedMessages) for (const bytes of response.toBytes()) yield decode(bytes);
     else yield response;
   }
 }

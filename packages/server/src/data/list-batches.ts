@@ -1,6 +1,7 @@
 import {
   DataBatch,
   DEFAULT_LIST_BATCH_BYTES,
+  type EncodedMessage,
   EncodedMessages,
   invalidField,
   type ListBatchesRequest,
@@ -9,15 +10,15 @@ import {
   MAX_LIST_BATCH_BYTES,
 } from "@millrace/shared-types";
 
-import { written } from "../events/written.js";
-import type { PackedRows } from "../ports/item-store.js";
+import { laidOut } from "../events/written.js";
 import type { CallContext } from "../rpc/call-context.js";
 
 import type { DataDeps } from "./data-deps.js";
 import { writeDataItem } from "./item-message.js";
 import { fetchItemsOf } from "./list-plan.js";
+import { LentMessage } from "./lent-message.js";
 import { type ListPage, openListing } from "./listing.js";
-import { packedItemBytes } from "./packed-items.js";
+import { packItems } from "./packed-items.js";
 
 type Writer = Parameters<typeof writeDataItem>[2];
 
@@ -43,7 +44,7 @@ export async function* listBatches(
   const listing = await openListing(list, "list.", context, deps);
   for await (const page of listing.pages({ maxRows, maxBytes })) {
     if (page.count === 0) yield { batch: { ...NO_BATCH, ...headOf(page), control: listing.heartbeat(page) } };
-    else yield new EncodedMessages([batchBytes(page, list.cursorPerItem)]);
+    else yield new EncodedMessages([batchMessage(page, list.cursorPerItem)]);
   }
 }
 
@@ -59,19 +60,21 @@ function batchBytesOf(maxBatchBytes: number): number {
 }
 
 /** A whole ListBatchesResponse: what is stored of the items is added as it is. */
-function batchBytes(page: ListPage, cursorPerItem: boolean): Uint8Array {
-  return written((writer) => {
-    writer.uint32(BATCH_TAG).fork();
-    if (page.packed !== undefined && !cursorPerItem) writePackedItems(page.packed, writer);
-    else writeItems(page, cursorPerItem, writer);
-    DataBatch.encode({ ...NO_BATCH, ...headOf(page) }, writer);
-    return writer.join();
-  });
+function batchMessage(page: ListPage, cursorPerItem: boolean): EncodedMessage {
+  const { packed } = page;
+  if (packed === undefined || cursorPerItem) {
+    return laidOut((writer) => writeBatch(page, writer, () => writeItems(page, cursorPerItem, writer)));
+  }
+  const items = packItems(packed, ITEMS_TAG);
+  packed.release();
+  return new LentMessage(laidOut((writer) => writeBatch(page, writer, () => void writer.raw(items.bytes))), items);
 }
 
-function writePackedItems(rows: PackedRows, writer: Writer): void {
-  writer.raw(packedItemBytes(rows, ITEMS_TAG));
-  rows.release();
+function writeBatch(page: ListPage, writer: Writer, writeAll: () => void): Writer {
+  writer.uint32(BATCH_TAG).fork();
+  writeAll();
+  DataBatch.encode({ ...NO_BATCH, ...headOf(page) }, writer);
+  return writer.join();
 }
 
 function writeItems({ rows, cursorAfter }: ListPage, cursorPerItem: boolean, writer: Writer): void {

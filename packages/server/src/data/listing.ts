@@ -169,9 +169,9 @@ export class Listing {
     const { matches } = this.#plan;
     if (matches !== undefined) return this.#matching(scanned.rows, left, matches);
     const { packed } = scanned;
-    if (packed === undefined || packed.rows.length > left || !this.#isWhole) return this.#first(scanned.rows, left);
-    const count = packed.rows.length;
-    const position = after(this.#position, count, lastKeyOf(packed));
+    if (packed === undefined || packed.count > left || !this.#isWhole) return this.#first(scanned.rows, left);
+    const { count, lastKey } = packed;
+    const position = after(this.#position, count, lastKey);
     return { rows: () => scanned.rows, packed, count, isThrough: true, scannedAt: undefined, position };
   }
 
@@ -237,11 +237,6 @@ export class Listing {
 function after(position: ListPosition, scanned: number, lastKey: string | undefined): ListPosition {
   if (lastKey === undefined) return position;
   return { ...position, scanned: position.scanned + scanned, key: lastKey };
-}
-
-function lastKeyOf({ buffer, rows }: PackedRows): string | undefined {
-  const last = rows.at(-1);
-  return last && buffer.toString("utf8", last.keyAt, last.headAt);
 }
 
 /** The row with the fields of its data that are asked for, if that is JSON. */

@@ -2,11 +2,11 @@ import { expect, it } from "@jest/globals";
 import { DataBatch, DataItem, decodeMessage, encodeMessage } from "@millrace/shared-types";
 import fc from "fast-check";
 
-import { readRecords, RowRecord, writeRecord } from "../adapters/embedded/sqlite-item-record.js";
+import { RowRecord, RowRecords, writeRecord } from "../adapters/embedded/sqlite-item-record.js";
 import type { Row } from "../ports/item-store.js";
 
 import { dataItemBytes } from "./item-message.js";
-import { packedItemBytes } from "./packed-items.js";
+import { packItems } from "./packed-items.js";
 
 /** Of DataBatch.items. */
 const ITEMS_TAG = 0x0a;
@@ -28,10 +28,13 @@ const rows: fc.Arbitrary<Row> = fc.record({
 it("writes stored rows byte for byte as their items are written one by one", () => {
   fc.assert(
     fc.property(fc.array(rows, { maxLength: 8 }), (batch) => {
-      const written = packedItemBytes(readRecords(recordsOf(batch)), ITEMS_TAG);
+      const packed = new RowRecords({ records: recordsOf(batch), count: batch.length });
+      const { bytes: written, release } = packItems(packed, ITEMS_TAG);
       const items = batch.map((row) => decodeMessage(DataItem, dataItemBytes(row, "")));
       expect(Buffer.from(written)).toEqual(encodeItems(batch));
       expect(decodeMessage(DataBatch, written).items).toEqual(items);
+      expect([packed.count, packed.lastKey]).toEqual([batch.length, batch.at(-1)?.key]);
+      release();
     }),
   );
 });

@@ -77,7 +77,7 @@ async function* messagesOf<T>(
 ): AsyncGenerator<T, void, undefined> {
   for await (const response of responses) {
     if (response instanceof EncodedMessages) {
-      for (const bytes of response.messages) yield decodeMessage(type, bytes);
+      for (const bytes of response.toBytes()) yield decodeMessage(type, bytes);
     } else yield response;
   }
 }

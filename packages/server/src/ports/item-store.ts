@@ -100,7 +100,11 @@ export interface PackedRow {
 /** Rows in one buffer, for who copies them as they are: an object for each would cost more than the copy. */
 export interface PackedRows {
   readonly buffer: Buffer;
-  readonly rows: readonly PackedRow[];
+  readonly count: number;
+  /** Calls `use` with each; what it is given is good until the next. */
+  forEach(use: (row: PackedRow) => void): void;
+  /** Key of the last one; `undefined` if there is none. */
+  readonly lastKey: string | undefined;
   /**
    * Gives the memory back at once: garbage of this size would have the whole heap collected for it. The page that they
    * are of is not to be used after that.

@@ -1,7 +1,10 @@
-import type { EncodedMessage } from "@millrace/shared-types";
+import type { EncodedMessage, EncodedMessages } from "@millrace/shared-types";
 
 /** Bytes before each message on the wire: a flag (0: not compressed) and the length. */
 const PREFIX_BYTES = 5;
+
+/** A message that is serialized already, in one piece or in several. */
+export type WholeMessage = EncodedMessages["messages"][number];
 
 /**
  * Several messages in one write. On the wire they are what they would be one by one, but the transport
@@ -13,10 +16,10 @@ const PREFIX_BYTES = 5;
  */
 export class PackedMessages implements EncodedMessage {
   readonly byteLength: number;
-  readonly #messages: readonly Uint8Array[];
+  readonly #messages: readonly WholeMessage[];
 
   /** @param messages at least one */
-  constructor(messages: readonly Uint8Array[]) {
+  constructor(messages: readonly WholeMessage[]) {
     this.#messages = messages;
     this.byteLength = packedBytes(messages);
   }
@@ -31,7 +34,8 @@ export class PackedMessages implements EncodedMessage {
     for (const message of this.#messages) {
       view.setUint8(at, 0);
       view.setUint32(at + 1, message.byteLength);
-      target.set(message, at + PREFIX_BYTES);
+      if (message instanceof Uint8Array) target.set(message, at + PREFIX_BYTES);
+      else message.copy(target, at + PREFIX_BYTES);
       at += PREFIX_BYTES + message.byteLength;
     }
     return this.byteLength;
@@ -39,7 +43,7 @@ export class PackedMessages implements EncodedMessage {
 }
 
 /** What follows the prefix that grpc-js has counted. */
-function packedBytes(messages: readonly Uint8Array[]): number {
+function packedBytes(messages: readonly WholeMessage[]): number {
   let bytes = -PREFIX_BYTES;
   for (const { byteLength } of messages) bytes += PREFIX_BYTES + byteLength;
   return bytes;
@@ -50,7 +54,7 @@ const MAX_PACK_BYTES = 64 * 1024;
 const MAX_PACK_MESSAGES = 64;
 
 /** How many of `messages`, from `start` on, go well in one write; at least one. */
-export function packLength(messages: readonly Uint8Array[], start: number): number {
+export function packLength(messages: readonly WholeMessage[], start: number): number {
   let bytes = 0;
   let count = 0;
   while (start + count < messages.length && count < MAX_PACK_MESSAGES) {

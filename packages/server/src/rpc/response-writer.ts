@@ -1,6 +1,6 @@
 import type { EncodedMessage } from "@millrace/shared-types";
 
-import { packLength, PackedMessages } from "./packed-messages.js";
+import { packLength, PackedMessages, type WholeMessage } from "./packed-messages.js";
 import type { Watchdog } from "./watchdog.js";
 import type { WireCall } from "./wire-call.js";
 
@@ -49,12 +49,12 @@ export class ResponseWriter {
   }
 
   /** As `write`, for messages that are serialized already: several go out in one write. */
-  writeAll(messages: readonly Uint8Array[]): Promise<void> | undefined {
+  writeAll(messages: readonly WholeMessage[]): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.reason);
     return this.#writeFrom(messages, 0);
   }
 
-  #writeFrom(messages: readonly Uint8Array[], start: number): Promise<void> | undefined {
+  #writeFrom(messages: readonly WholeMessage[], start: number): Promise<void> | undefined {
     for (let at = start; at < messages.length;) {
       const count = packLength(messages, at);
       const full = this.#write(new PackedMessages(messages.slice(at, at + count)), count);

@@ -13,6 +13,7 @@ import {
 
 import type { EncodedMessage } from "@millrace/shared-types";
 
+import { FramedMessage } from "./framed-message.js";
 import { holdsPartialMessage, http2StreamOf } from "./grpc-internals.js";
 
 /** How the requests of a call ended. */
@@ -96,7 +97,12 @@ export class WireCall {
   send(message: EncodedMessage, onWritten: () => void): void {
     if (this.ended) return;
     this.#headersSent = true;
-    this.#call.sendMessage(message, onWritten);
+    const framed = new FramedMessage(message);
+    this.#call.sendMessage(framed, () => {
+      // Of a stream that is destroyed all writes are called done, and the socket may still be reading from them.
+      if (this.#stream?.destroyed === false) framed.release();
+      onWritten();
+    });
   }
 
   /** Sends the response headers, unless they are out already. */

@@ -52,10 +52,22 @@ export class SplicedMessage implements EncodedMessage {
  * A streaming handler may yield it in place of a message.
  */
 export class EncodedMessages {
-  /** Each a whole message; must not change until it is sent. */
-  readonly messages: readonly Uint8Array[];
+  /** Each a whole message; must not change until it is sent, which copies it once. */
+  readonly messages: readonly (Uint8Array | EncodedMessage)[];
 
-  constructor(messages: readonly Uint8Array[]) {
+  constructor(messages: readonly (Uint8Array | EncodedMessage)[]) {
     this.messages = messages;
   }
+
+  /** Each in one piece: as if it were sent. */
+  toBytes(): Uint8Array[] {
+    return this.messages.map(inOnePiece);
+  }
+}
+
+function inOnePiece(message: Uint8Array | EncodedMessage): Uint8Array {
+  if (message instanceof Uint8Array) return message;
+  const bytes = Buffer.allocUnsafe(message.byteLength);
+  message.copy(bytes);
+  return bytes;
 }

@@ -41,12 +41,13 @@ export function scanSql(kind: ScanKind): string {
 }
 
 /** The answer of a statement that {@link packedScanSql} makes. */
-export type PackedRows = readonly [rows: number, versions: string, records: Uint8Array | null];
+export type PackedRows = readonly [rows: number, versionSum: number | null, records: Uint8Array | null];
 
 /**
- * As {@link scanSql}, with one answer for all rows: how many there are, their versions, and the records of those that are no larger
- * than the sixth parameter says and have the key by which they were found. One blob costs about as much as one
- * row of the other statement. The fifth parameter is the snapshot, whether it is about the past or not.
+ * As {@link scanSql}, with one answer for all rows: how many there are, the sum of their versions, and their records. In
+ * place of one that is larger than the sixth parameter says, or lacks the key by which it was found, stands its version, in as
+ * many digits as a record has bytes at least. One blob costs about as much as one row of the other statement. The
+ * fifth parameter is the snapshot, whether it is about the past or not.
  *
  * SQLite puts texts together, but keeps their bytes, whatever they are: the checksums of the records say so.
  */
@@ -55,9 +56,15 @@ export function packedScanSql(kind: ScanKind): string {
   const length = kind.keysOnly ? "length(v.record)" : "length(v.record) + length(v.data)";
   const found = scanOf(
     kind,
-    (p) => `${p}.version AS version, CASE WHEN ${length} <= ?6 AND ${hasKey(p)} THEN ${bytes} END AS record`,
+    (p) =>
+      `${p}.version AS version,
+       CASE WHEN ${length} <= ?6 AND ${hasKey(p)} THEN ${bytes} ELSE ${placeholder(p)} END AS record`,
   );
-  return `SELECT count(*), group_concat(version), CAST(group_concat(record, '') AS BLOB) FROM (${found})`;
+  return `SELECT count(*), sum(version), CAST(group_concat(record, '') AS BLOB) FROM (${found})`;
+}
+
+function placeholder(pointer: "c" | "r"): string {
+  return `printf('%0${String(RECORD_BYTES)}d', ${pointer}.version)`;
 }
 
 function scanOf({ isPast, descending }: ScanKind, columnsOf: (pointer: "c" | "r") => string): string {

@@ -1,5 +1,7 @@
 import type { ChangeScan, CollectionSize, RowScan } from "../../ports/item-store.js";
 
+import type { HandedRecords } from "./sqlite-item-record.js";
+
 /** What the store asks its writing thread. */
 export type ItemWriteRequest =
   /** Commits of one turn of the event loop, as packCommits makes it. Answered as packResults does it. */
@@ -48,13 +50,12 @@ export interface ItemWriteResults {
   readonly close: undefined;
 }
 
-/** Rows are answered as records, one after the other. */
 export interface ItemReadResults {
-  readonly get: { readonly records: ArrayBuffer };
+  readonly get: HandedRecords;
   /** Of those that were found: their indexes, and their records in that order. */
-  readonly getAll: { readonly indexes: readonly number[]; readonly records: ArrayBuffer };
-  readonly scan: { readonly records: ArrayBuffer; readonly exhausted: boolean };
-  readonly changes: { readonly records: ArrayBuffer; readonly scannedTo: number; readonly exhausted: boolean };
+  readonly getAll: HandedRecords & { readonly indexes: readonly number[] };
+  readonly scan: HandedRecords & { readonly exhausted: boolean };
+  readonly changes: HandedRecords & { readonly scannedTo: number; readonly exhausted: boolean };
   readonly size: CollectionSize;
   /** With the moment of the oldest one in each. */
   readonly tombstones: readonly { readonly collection: string; readonly oldestMs: number }[];

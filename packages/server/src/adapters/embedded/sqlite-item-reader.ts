@@ -46,7 +46,7 @@ export class ItemReader {
     const records = new RecordCollector(1024);
     const found = this.#findAt(collectionId, column, value, snapshot);
     if (found !== undefined) addFound(records, found);
-    return { records: records.finish() };
+    return { records: records.finish(), count: found === undefined ? 0 : 1 };
   }
 
   getAll(collection: string, keys: readonly string[]): ItemReadResults["getAll"] {
@@ -61,7 +61,7 @@ export class ItemReader {
       addFound(records, found);
       return [index];
     });
-    return { indexes, records: records.finish() };
+    return { indexes, records: records.finish(), count: indexes.length };
   }
 
   scan(scan: RowScan): ItemReadResults["scan"] {
@@ -84,7 +84,7 @@ export class ItemReader {
       hasData: !keysOnly,
       rowBytes: Math.max(1, keysOnly ? 0 : dataBytes / Math.max(1, total)),
     });
-    return { records: run.finish(), exhausted };
+    return { ...run.finish(), exhausted };
   }
 
   changes(scan: ChangeScan): ItemReadResults["changes"] {
@@ -102,7 +102,7 @@ export class ItemReader {
     );
     const end = run.last?.version ?? scan.afterVersion;
     const scannedTo = exhausted ? Math.max(end, this.#store().version) : end;
-    return { records: run.finish(), scannedTo, exhausted };
+    return { ...run.finish(), scannedTo, exhausted };
   }
 
   size(collection: string): CollectionSize {

@@ -13,7 +13,10 @@ export class DamagedRow extends Error {
 /** A buffer that grows as records are added to it. */
 export class RecordCollector {
   #buffer: Buffer;
+  /** What {@link add} and {@link next} return: an object for each record would cost more than to look at it. */
+  #record: RowRecord | undefined;
   #length = 0;
+  #offeredAt = 0;
   #offeredEnd = 0;
 
   /** @param bytes what it will hold, about */
@@ -38,39 +41,52 @@ export class RecordCollector {
   }
 
   /**
-   * Takes records that follow each other, to be added by {@link addNext}, and the memory that they are all of. What was offered
-   * before and not added is gone.
+   * Takes records that follow each other, to be looked at by {@link next}, and the memory that they are all of. What was
+   * offered before and not taken is gone.
    */
   offer(records: Uint8Array): void {
     const { buffer, byteLength } = records;
-    if (this.#length === 0 && buffer.byteLength === byteLength) this.#buffer = Buffer.from(buffer);
+    if (this.#length === 0 && buffer.byteLength === byteLength) this.#setBuffer(buffer as ArrayBuffer);
     else {
       this.#reserve(byteLength);
       this.#buffer.set(records, this.#length);
     }
+    this.#offeredAt = this.#length;
     this.#offeredEnd = this.#length + records.length;
   }
 
   /**
-   * Adds the next of the records that were offered and returns a view of it, as {@link add} does; `undefined` if that
-   * is not what was stored as `version`, or there is none: then nothing is added.
+   * A view of the next of the records that were offered, good until another one is asked for; or its version, if that alone is
+   * there. `undefined` if it is damaged, or there is none. Whether it belongs there is not known.
    *
    * @param hasData whether its data follow it
    */
-  addNext(version: number, hasData: boolean): RowRecord | undefined {
-    const left = this.#offeredEnd - this.#length;
+  next(hasData: boolean): RowRecord | number | undefined {
+    const left = this.#offeredEnd - this.#offeredAt;
     if (left < RECORD_BYTES) return undefined;
-    const next = new RowRecord(this.#buffer, this.#length);
-    if (next.withoutDataBytes > left || next.version !== version || !next.isWhole) return undefined;
+    const next = this.at(this.#offeredAt);
+    if (next.withoutDataBytes > left || !next.isWhole) return this.#nextVersion();
     if (hasData && (next.end > this.#offeredEnd || !next.isDataWhole)) return undefined;
-    const added = hasData ? next : next.cutData();
-    this.#length = added.end;
-    return added;
+    const record = hasData ? next : next.cutData();
+    this.#offeredAt = record.end;
+    return record;
+  }
+
+  /** Adds a record that was offered; those before it are added. */
+  take({ end }: RowRecord): void {
+    this.#length = end;
+  }
+
+  #nextVersion(): number | undefined {
+    const text = this.#buffer.toString("latin1", this.#offeredAt, this.#offeredAt + RECORD_BYTES);
+    if (!/^\d+$/.test(text)) return undefined;
+    this.#offeredAt += RECORD_BYTES;
+    return Number(text);
   }
 
   #check(version: number, recordBytes: number, data: Uint8Array | null): RowRecord {
     if (recordBytes < RECORD_BYTES) throw new DamagedRow(version);
-    const added = new RowRecord(this.#buffer, this.#length);
+    const added = this.at(this.#length);
     const isSame = added.withoutDataBytes === recordBytes && added.isWhole && added.version === version;
     if (!isSame) throw new DamagedRow(version);
     if (data === null) return added.cutData();
@@ -82,9 +98,10 @@ export class RecordCollector {
     return this.#length;
   }
 
-  /** A view of the record that begins there, good until the next one is added. */
+  /** A view of the record that begins there, good until another one is asked for or added. */
   at(start: number): RowRecord {
-    return new RowRecord(this.#buffer, start);
+    this.#record ??= new RowRecord(this.#buffer, start);
+    return this.#record.moveTo(start);
   }
 
   /** Takes back all that was added since `length` had this value. */
@@ -99,8 +116,12 @@ export class RecordCollector {
 
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
-    if (needed > this.#buffer.length)
-      this.#buffer = Buffer.from(this.#transfer(Math.max(needed, 2 * this.#buffer.length)));
+    if (needed > this.#buffer.length) this.#setBuffer(this.#transfer(Math.max(needed, 2 * this.#buffer.length)));
+  }
+
+  #setBuffer(buffer: ArrayBuffer): void {
+    this.#buffer = Buffer.from(buffer);
+    this.#record = undefined;
   }
 
   #transfer(bytes: number): ArrayBuffer {

@@ -56,45 +56,60 @@ export function writeRecord(buffer: Buffer, start: number, { key, head, data, de
   return dataAt + data.length;
 }
 
-/** A view of one record in a buffer. */
-export class RowRecord implements PackedRow {
-  readonly keyAt: number;
-  readonly headAt: number;
-  readonly dataAt: number;
-  readonly end: number;
-  readonly #buffer: Buffer;
-  readonly #start: number;
+/** Records as one thread hands them to another, one after the other in a buffer of their own. */
+export interface HandedRecords {
+  readonly records: ArrayBuffer;
+  readonly count: number;
+}
 
-  constructor(buffer: Buffer, start: number) {
+/** A view of one record in a buffer; it can go on to another one. */
+export class RowRecord implements PackedRow {
+  keyAt = 0;
+  headAt = 0;
+  dataAt = 0;
+  end = 0;
+  readonly #buffer: Buffer;
+  readonly #view: DataView;
+  #start = 0;
+
+  constructor(buffer: Buffer, start = 0) {
     this.#buffer = buffer;
+    this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    this.moveTo(start);
+  }
+
+  /** Shows the record that begins there. */
+  moveTo(start: number): this {
+    const view = this.#view;
     this.#start = start;
     this.keyAt = start + KEY_AT;
-    this.headAt = this.keyAt + buffer.readUInt32LE(start + LENGTHS_AT);
-    this.dataAt = this.headAt + buffer.readUInt32LE(start + LENGTHS_AT + 4);
-    this.end = this.dataAt + buffer.readUInt32LE(start + DATA_LENGTH_AT);
+    this.headAt = this.keyAt + view.getUint32(start + LENGTHS_AT, true);
+    this.dataAt = this.headAt + view.getUint32(start + LENGTHS_AT + 4, true);
+    this.end = this.dataAt + view.getUint32(start + DATA_LENGTH_AT, true);
+    return this;
   }
 
   get version(): number {
-    return this.#buffer.readDoubleLE(this.#start + VERSION_AT);
+    return this.#view.getFloat64(this.#start + VERSION_AT, true);
   }
 
   get updatedAtMs(): number {
-    return this.#buffer.readDoubleLE(this.#start + TIME_AT);
+    return this.#view.getFloat64(this.#start + TIME_AT, true);
   }
 
   get id(): bigint {
-    return this.#buffer.readBigInt64LE(this.#start + ID_AT);
+    return this.#view.getBigInt64(this.#start + ID_AT, true);
   }
 
   /** Without a bigint where a number can hold it: several times as fast. */
   get idNumber(): number | bigint {
-    const high = this.#buffer.readUInt32LE(this.#start + ID_AT + 4);
+    const high = this.#view.getUint32(this.#start + ID_AT + 4, true);
     if (high >= MAX_SAFE_HIGH) return this.id;
-    return high * TWO_POW_32 + this.#buffer.readUInt32LE(this.#start + ID_AT);
+    return high * TWO_POW_32 + this.#view.getUint32(this.#start + ID_AT, true);
   }
 
   get deleted(): boolean {
-    return this.#buffer.readUInt32LE(this.#start + DELETED_AT) === 1;
+    return this.#view.getUint32(this.#start + DELETED_AT, true) === 1;
   }
 
   get key(): Uint8Array {
@@ -121,30 +136,30 @@ export class RowRecord implements PackedRow {
 
   /** Completes the record. */
   setPlace({ version, updatedAtMs, id }: RowPlace): void {
-    this.#buffer.writeDoubleLE(version, this.#start + VERSION_AT);
-    this.#buffer.writeDoubleLE(updatedAtMs, this.#start + TIME_AT);
+    this.#view.setFloat64(this.#start + VERSION_AT, version, true);
+    this.#view.setFloat64(this.#start + TIME_AT, updatedAtMs, true);
     this.setId(id);
-    this.#buffer.writeUInt32LE(this.#dataChecksum(), this.#start + DATA_CHECKSUM_AT);
-    this.#buffer.writeUInt32LE(this.#checksum(), this.#start);
+    this.#view.setUint32(this.#start + DATA_CHECKSUM_AT, this.#dataChecksum(), true);
+    this.#view.setUint32(this.#start, this.#checksum(), true);
   }
 
   setId(id: bigint): void {
-    this.#buffer.writeBigInt64LE(id, this.#start + ID_AT);
+    this.#view.setBigInt64(this.#start + ID_AT, id, true);
   }
 
   /** Leaves the data out; the record ends before it. */
   cutData(): RowRecord {
-    this.#buffer.writeUInt32LE(0, this.#start + DATA_LENGTH_AT);
-    return new RowRecord(this.#buffer, this.#start);
+    this.#view.setUint32(this.#start + DATA_LENGTH_AT, 0, true);
+    return this.moveTo(this.#start);
   }
 
   /** Whether all but the data is as it was stored. */
   get isWhole(): boolean {
-    return this.dataAt <= this.#buffer.length && this.#buffer.readUInt32LE(this.#start) === this.#checksum();
+    return this.dataAt <= this.#buffer.length && this.#view.getUint32(this.#start, true) === this.#checksum();
   }
 
   get isDataWhole(): boolean {
-    return this.#buffer.readUInt32LE(this.#start + DATA_CHECKSUM_AT) === this.#dataChecksum();
+    return this.#view.getUint32(this.#start + DATA_CHECKSUM_AT, true) === this.#dataChecksum();
   }
 
   /** Whether the other one has the same head and data. */
@@ -166,11 +181,11 @@ export class RowRecord implements PackedRow {
   }
 
   #checksum(): number {
-    return crc32(this.#buffer, this.#start + DATA_CHECKSUM_AT, this.dataAt);
+    return crc32(this.#view, this.#start + DATA_CHECKSUM_AT, this.dataAt);
   }
 
   #dataChecksum(): number {
-    return crc32(this.#buffer, this.dataAt, this.end);
+    return crc32(this.#view, this.dataAt, this.end);
   }
 
   #said(): Buffer {
@@ -182,23 +197,39 @@ export class RowRecord implements PackedRow {
   }
 }
 
-/** All records of a buffer. */
-export interface RowRecords extends PackedRows {
-  readonly rows: readonly RowRecord[];
-}
+/** The records of a buffer that holds nothing else, seen through one view. */
+export class RowRecords implements PackedRows {
+  readonly buffer: Buffer;
+  readonly count: number;
+  readonly #records: ArrayBuffer;
 
-/** The records of a buffer that holds nothing else. */
-export function readRecords(records: ArrayBuffer): RowRecords {
-  const buffer = Buffer.from(records);
-  const rows: RowRecord[] = [];
-  for (let at = 0; at < buffer.length;) {
-    const record = new RowRecord(buffer, at);
-    rows.push(record);
-    at = record.end;
+  constructor({ records, count }: HandedRecords) {
+    this.#records = records;
+    this.buffer = Buffer.from(records);
+    this.count = count;
   }
-  return { buffer, rows, release: () => void records.transfer(0) };
-}
 
-export function readRows(records: ArrayBuffer): Row[] {
-  return readRecords(records).rows.map((record) => record.row());
+  forEach(use: (row: RowRecord) => void): void {
+    if (this.count === 0) return;
+    const record = new RowRecord(this.buffer);
+    use(record);
+    for (let left = this.count - 1; left > 0; left -= 1) use(record.moveTo(record.end));
+  }
+
+  get lastKey(): string | undefined {
+    if (this.count === 0) return undefined;
+    const record = new RowRecord(this.buffer);
+    for (let left = this.count - 1; left > 0; left -= 1) record.moveTo(record.end);
+    return this.buffer.toString("utf8", record.keyAt, record.headAt);
+  }
+
+  rows(): Row[] {
+    const rows: Row[] = [];
+    this.forEach((record) => rows.push(record.row()));
+    return rows;
+  }
+
+  release(): void {
+    this.#records.transfer(0);
+  }
 }

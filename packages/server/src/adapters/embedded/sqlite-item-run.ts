@@ -1,6 +1,6 @@
 /** What a read of a SqliteItemStore has found. Imports only node: modules and what does so too. */
 import { addFound, type FoundRow, type PackedRows } from "./sqlite-item-found.js";
-import { type RowRecord } from "./sqlite-item-record.js";
+import type { HandedRecords, RowRecord } from "./sqlite-item-record.js";
 import { DamagedRow, RecordCollector } from "./sqlite-item-record-collector.js";
 
 /** What one read returns, at most: bounds how long others wait. */
@@ -30,6 +30,9 @@ export interface RowSource {
   /** Size of a row, in bytes, as a first guess. */
   readonly rowBytes: number;
 }
+
+/** What became of rows that were fetched as one. */
+type Taken = "all" | "all that fit" | "some";
 
 /** Collects rows while they are within the limits, or the first one alone. */
 export class RowRun {
@@ -70,44 +73,53 @@ export class RowRun {
       const [mayTake, bytesLeft] = [this.#maxRows - this.#rows + 1, this.#maxBytes - this.#bytes];
       const wanted = Math.min(mayTake, MAX_PACKED_ROWS, Math.floor(bytesLeft / guess) + 2);
       const maxRowBytes = Math.max(SMALL_ROW_BYTES, (PACKED_SLACK * bytesLeft) / wanted);
-      const [count, versions, records] = fetchPacked(wanted, maxRowBytes, this.last);
-      const taken = records === null ? 0 : this.#takePacked(versions, records, hasData);
-      if (taken === undefined) return false;
-      if (taken === count && count < wanted) return true;
-      if (taken === count) continue;
-      const few = Math.min(CHUNK_ROWS, mayTake - taken);
+      const packed = fetchPacked(wanted, maxRowBytes, this.last);
+      const taken = this.#takePacked(packed, hasData);
+      if (taken === "all that fit") return false;
+      if (taken === "all" && packed[0] < wanted) return true;
+      if (taken === "all") continue;
+      const few = Math.min(CHUNK_ROWS, this.#maxRows - this.#rows + 1);
       const found = fetch(few, this.last);
       for (const row of found) if (!this.#take(row)) return false;
       if (found.length < few) return true;
     }
   }
 
-  /** How many of the records were taken, up to one that is left out or damaged; `undefined` if no more may be taken. */
-  #takePacked(versions: string, records: Uint8Array, hasData: boolean): number | undefined {
+  /** Takes the records up to one that is left out; none, if any of them is damaged or does not belong there. */
+  #takePacked([count, versionSum, records]: PackedRows, hasData: boolean): Taken {
+    if (records === null) return count === 0 ? "all" : "some";
+    const [rows, bytes, lastAt, end] = [this.#rows, this.#bytes, this.#lastAt, this.#records.length];
     this.#records.offer(records);
-    let taken = 0;
-    for (const version of versions.split(",")) {
-      if (this.#rows >= this.#maxRows) return undefined;
-      const before = this.#records.length;
-      const record = this.#records.addNext(Number(version), hasData);
-      if (record === undefined) break;
-      if (!this.#keep(record, before)) return undefined;
-      taken += 1;
+    let [taken, sum]: [Taken, number] = ["all", 0];
+    for (let left = count; left > 0; left -= 1) {
+      const next = this.#records.next(hasData);
+      if (next === undefined) sum = Number.NaN;
+      else sum += typeof next === "number" ? next : next.version;
+      if (taken === "all") taken = this.#takeOffered(next);
     }
-    return taken;
+    if (sum === versionSum) return taken;
+    [this.#rows, this.#bytes, this.#lastAt] = [rows, bytes, lastAt];
+    this.#records.cut(end);
+    return "some";
   }
 
-  /** Whether a record that was added may stay. */
-  #keep(record: RowRecord, at: number): boolean {
-    const bytes = this.#bytes + record.contentBytes;
-    if (this.#rows > 0 && bytes > this.#maxBytes) {
-      this.#records.cut(at);
-      return false;
-    }
-    this.#bytes = bytes;
+  #takeOffered(next: RowRecord | number | undefined): Taken {
+    if (typeof next !== "object") return "some";
+    if (!this.#fits(next)) return "all that fit";
+    const at = this.#records.length;
+    this.#records.take(next);
+    this.#count(next, at);
+    return "all";
+  }
+
+  #fits({ contentBytes }: RowRecord): boolean {
+    return this.#rows < this.#maxRows && (this.#rows === 0 || this.#bytes + contentBytes <= this.#maxBytes);
+  }
+
+  #count({ contentBytes }: RowRecord, at: number): void {
+    this.#bytes += contentBytes;
     this.#lastAt = at;
     this.#rows += 1;
-    return true;
   }
 
   /** The row that was taken last, if there is one. */
@@ -116,15 +128,17 @@ export class RowRun {
   }
 
   /** The records that were taken. Ends the run. */
-  finish(): ArrayBuffer {
-    return this.#records.finish();
+  finish(): HandedRecords {
+    return { records: this.#records.finish(), count: this.#rows };
   }
 
   #take(row: FoundRow): boolean {
-    if (this.#rows >= this.#maxRows) return false;
-    const before = this.#records.length;
+    const at = this.#records.length;
     try {
-      return this.#keep(addFound(this.#records, row), before);
+      const added = addFound(this.#records, row);
+      if (this.#fits(added)) this.#count(added, at);
+      else this.#records.cut(at);
+      return this.#records.length > at;
     } catch (error) {
       if (this.#rows === 0 || !(error instanceof DamagedRow)) throw error;
       return false;

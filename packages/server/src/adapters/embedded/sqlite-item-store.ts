@@ -28,7 +28,7 @@ import type {
   ItemWriteResults,
   TombstoneLimit,
 } from "./sqlite-item-protocol.js";
-import { readRecords, readRows, type RowRecords } from "./sqlite-item-record.js";
+import { type HandedRecords, RowRecords } from "./sqlite-item-record.js";
 import { SqliteThread } from "./sqlite-thread.js";
 
 export interface SqliteItemStoreOptions {
@@ -102,24 +102,24 @@ export class SqliteItemStore implements ItemStore {
   ): Promise<Row | undefined> {
     if ("id" in row && !isRowId(row.id)) return undefined;
     const at = snapshot === undefined ? {} : { snapshot };
-    const { records } = await this.#ask<"get">({ kind: "get", collection, row, ...at });
-    return readRows(records)[0];
+    const found = await this.#ask<"get">({ kind: "get", collection, row, ...at });
+    return new RowRecords(found).rows()[0];
   }
 
   async getAll(collection: string, keys: readonly string[]): Promise<readonly (Row | undefined)[]> {
-    const { indexes, records } = await this.#ask<"getAll">({ kind: "getAll", collection, keys });
-    const found = new Map(readRows(records).map((row, at) => [indexes[at], row]));
+    const { indexes, ...records } = await this.#ask<"getAll">({ kind: "getAll", collection, keys });
+    const found = new Map(new RowRecords(records).rows().map((row, at) => [indexes[at], row]));
     return keys.map((_, index) => found.get(index));
   }
 
   async scan(scan: RowScan): Promise<RowPage> {
-    const { records, exhausted } = await this.#ask<"scan">({ kind: "scan", scan });
+    const { exhausted, ...records } = await this.#ask<"scan">({ kind: "scan", scan });
     return new ScannedPage(records, exhausted);
   }
 
   async changes(scan: ChangeScan): Promise<ChangePage> {
-    const { records, ...rest } = await this.#ask<"changes">({ kind: "changes", scan });
-    return { rows: readRows(records), ...rest };
+    const { scannedTo, exhausted, ...records } = await this.#ask<"changes">({ kind: "changes", scan });
+    return { rows: new RowRecords(records).rows(), scannedTo, exhausted };
   }
 
   size(collection: string): Promise<CollectionSize> {
@@ -215,13 +215,13 @@ class ScannedPage implements RowPage {
   readonly exhausted: boolean;
   #rows: readonly Row[] | undefined;
 
-  constructor(records: ArrayBuffer, exhausted: boolean) {
-    this.packed = readRecords(records);
+  constructor(records: HandedRecords, exhausted: boolean) {
+    this.packed = new RowRecords(records);
     this.exhausted = exhausted;
   }
 
   get rows(): readonly Row[] {
-    this.#rows ??= this.packed.rows.map((record) => record.row());
+    this.#rows ??= this.packed.rows();
     return this.#rows;
   }
 }

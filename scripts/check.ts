@@ -28,6 +28,7 @@ const STEPS: readonly Step[] = [
     script: "packages",
     mend: "mend the package.json that is named above; `pnpm packages` repeats it",
   },
+  { name: "demo", script: "demo:built", mend: "mend what the demo says above; `pnpm demo` repeats it" },
   { name: "tests", script: "jest", mend: "mend the tests above; `pnpm jest FILE` runs one file" },
 ];
 

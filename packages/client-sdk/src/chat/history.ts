@@ -1,4 +1,4 @@
-import { PullIterator } from "../rpc/pull-iterator.js";
+import { leavable } from "../rpc/leavable.js";
 import type { ChatDeps } from "./chat-api.js";
 import { checkHistoryOptions, checkRoom } from "./check-chat-options.js";
 import { listMessages } from "./list-messages.js";
@@ -11,17 +11,7 @@ import type { ChatHistoryOptions, ChatMessage } from "./types.js";
 export function history(deps: ChatDeps, room: string, options: ChatHistoryOptions = {}): AsyncIterable<ChatMessage> {
   checkRoom(room);
   checkHistoryOptions(options);
-  return {
-    [Symbol.asyncIterator]() {
-      const left = new AbortController();
-      const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
-      const messages = messagesOf(deps, room, { ...options, signal });
-      return new PullIterator(
-        async () => (await messages.next()).value,
-        () => left.abort(),
-      );
-    },
-  };
+  return leavable(options, (call) => messagesOf(deps, room, { ...options, ...call }));
 }
 
 async function* messagesOf(

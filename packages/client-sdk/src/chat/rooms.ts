@@ -8,7 +8,7 @@ import {
 
 import { present } from "../files/file-info.js";
 import type { CallOptions } from "../options.js";
-import { PullIterator } from "../rpc/pull-iterator.js";
+import { entriesOf } from "../rpc/pages.js";
 import type { ChatDeps, ChatRoomsApi } from "./chat-api.js";
 import { checkListRoomsOptions, checkMemberChanges, checkRoom, checkRoomSpec } from "./check-chat-options.js";
 import type { ChatMemberChanges, ChatRoomInfo, ChatRoomSpec, ListChatRoomsOptions } from "./types.js";
@@ -58,31 +58,12 @@ async function remove({ rpc }: ChatDeps, roomId: string, options?: CallOptions):
 }
 
 /** Fetches one page at a time, when the loop gets there; holds one page. Each loop begins anew. */
-function list(deps: ChatDeps, options: ListChatRoomsOptions = {}): AsyncIterable<ChatRoomInfo> {
+function list({ rpc }: ChatDeps, options: ListChatRoomsOptions = {}): AsyncIterable<ChatRoomInfo> {
   checkListRoomsOptions(options);
-  return {
-    [Symbol.asyncIterator]() {
-      const left = new AbortController();
-      const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
-      const rooms = roomsOf(deps, { ...options, signal });
-      return new PullIterator(
-        async () => (await rooms.next()).value,
-        () => left.abort(),
-      );
-    },
-  };
-}
-
-async function* roomsOf(
-  { rpc }: ChatDeps,
-  { pageSize = 0, ...call }: ListChatRoomsOptions,
-): AsyncGenerator<ChatRoomInfo, undefined, undefined> {
-  let pageToken = "";
-  do {
-    const page = await rpc.unary(ChatServiceDefinition, listRooms, { pageSize, pageToken }, call);
-    yield* page.rooms.map(toRoomInfo);
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "");
+  return entriesOf(options, async (page, call) => {
+    const answer = await rpc.unary(ChatServiceDefinition, listRooms, page, call);
+    return { entries: answer.rooms.map(toRoomInfo), nextPageToken: answer.nextPageToken };
+  });
 }
 
 function toRoomInfo(wire: WireRoom | undefined): ChatRoomInfo {

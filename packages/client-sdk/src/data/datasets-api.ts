@@ -1,7 +1,7 @@
 import { type Dataset, DatasetServiceDefinition, toDate } from "@millrace/shared-types";
 
 import { present } from "../files/file-info.js";
-import { PullIterator } from "../rpc/pull-iterator.js";
+import { entriesOf } from "../rpc/pages.js";
 import { checkCall, checkDeleteDatasetOptions, checkListDatasetsOptions } from "./check-data-options.js";
 import type { DataDeps, DatasetsApi } from "./data-api.js";
 import type { DatasetInfo, ListDatasetsOptions } from "./types.js";
@@ -31,31 +31,12 @@ export function createDatasetsApi(deps: DataDeps): DatasetsApi {
 }
 
 /** Fetches one page at a time, when the loop gets there; holds one page. Each loop begins anew. */
-function list(deps: DataDeps, options: ListDatasetsOptions): AsyncIterable<DatasetInfo> {
+function list({ rpc }: DataDeps, options: ListDatasetsOptions): AsyncIterable<DatasetInfo> {
   checkListDatasetsOptions(options);
-  return {
-    [Symbol.asyncIterator]() {
-      const left = new AbortController();
-      const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
-      const datasets = datasetsOf(deps, { ...options, signal });
-      return new PullIterator(
-        async () => (await datasets.next()).value,
-        () => left.abort(),
-      );
-    },
-  };
-}
-
-async function* datasetsOf(
-  { rpc }: DataDeps,
-  { pageSize = 0, ...call }: ListDatasetsOptions,
-): AsyncGenerator<DatasetInfo, undefined, undefined> {
-  let pageToken = "";
-  do {
-    const page = await rpc.unary(SERVICE, SERVICE.methods.listDatasets, { pageSize, pageToken }, call);
-    yield* page.datasets.map(toDatasetInfo);
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "");
+  return entriesOf(options, async (page, call) => {
+    const answer = await rpc.unary(SERVICE, SERVICE.methods.listDatasets, page, call);
+    return { entries: answer.datasets.map(toDatasetInfo), nextPageToken: answer.nextPageToken };
+  });
 }
 
 function toDatasetInfo(dataset: Dataset | undefined): DatasetInfo {

@@ -1,7 +1,7 @@
 import { EventServiceDefinition, type SeekSubscriptionRequest } from "@millrace/shared-types";
 
 import { present } from "../files/file-info.js";
-import { PullIterator } from "../rpc/pull-iterator.js";
+import { entriesOf } from "../rpc/pages.js";
 import {
   checkCall,
   checkDeleteOptions,
@@ -52,32 +52,12 @@ export function createSubscriptionsApi(deps: EventsDeps): SubscriptionsApi {
 }
 
 /** Fetches one page at a time, when the loop gets there; holds one page. Each loop begins anew. */
-function list(deps: EventsDeps, options: ListSubscriptionsOptions): AsyncIterable<SubscriptionInfo> {
+function list({ rpc }: EventsDeps, options: ListSubscriptionsOptions): AsyncIterable<SubscriptionInfo> {
   checkListOptions(options);
-  return {
-    [Symbol.asyncIterator]() {
-      const left = new AbortController();
-      const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
-      const subscriptions = subscriptionsOf(deps, { ...options, signal });
-      return new PullIterator(
-        async () => (await subscriptions.next()).value,
-        () => left.abort(),
-      );
-    },
-  };
-}
-
-async function* subscriptionsOf(
-  { rpc }: EventsDeps,
-  { pageSize = 0, ...call }: ListSubscriptionsOptions,
-): AsyncGenerator<SubscriptionInfo, undefined, undefined> {
-  const { listSubscriptions } = SERVICE.methods;
-  let pageToken = "";
-  do {
-    const page = await rpc.unary(SERVICE, listSubscriptions, { pageSize, pageToken }, call);
-    yield* page.subscriptions.map(toSubscriptionInfo);
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "");
+  return entriesOf(options, async (page, call) => {
+    const answer = await rpc.unary(SERVICE, SERVICE.methods.listSubscriptions, page, call);
+    return { entries: answer.subscriptions.map(toSubscriptionInfo), nextPageToken: answer.nextPageToken };
+  });
 }
 
 function toSeekTarget(to: EventStart): SeekSubscriptionRequest["target"] {

@@ -13,7 +13,7 @@ import type {
   SyncedOptions,
   SyncPolicy,
 } from "./types.js";
-import type { LocalWrite } from "./local-replica.js";
+import type { LocalWrite } from "./local-write.js";
 
 const OPEN: Record<keyof OpenReplicaOptions, OptionNames[string]> = {
   collections: "any",

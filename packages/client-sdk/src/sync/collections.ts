@@ -1,8 +1,8 @@
 import { type Collection, durationOfMs, msOfDuration, SyncServiceDefinition } from "@millrace/shared-types";
 
 import { present } from "../files/file-info.js";
-import { checkCollection, checkCreateOptions, checkPolicy } from "./check-sync-options.js";
-import { entriesOf } from "./pages.js";
+import { entriesOf } from "../rpc/pages.js";
+import { checkCollection, checkCreateOptions, checkListOptions, checkPolicy } from "./check-sync-options.js";
 import type { SyncDeps } from "./sync-api.js";
 import { POLICY_NAMES, policyNameOf, toPolicy } from "./sync-policy.js";
 import type { CreateSyncCollectionOptions, ListSyncOptions, SyncCollectionInfo } from "./types.js";
@@ -30,6 +30,7 @@ export function listCollections(
   { rpc }: Pick<SyncDeps, "rpc">,
   options: ListSyncOptions = {},
 ): AsyncIterable<SyncCollectionInfo> {
+  checkListOptions(options);
   return entriesOf(options, async (page, call) => {
     const answer = await rpc.unary(SyncServiceDefinition, SyncServiceDefinition.methods.listCollections, page, call);
     return { entries: answer.collections.map(toInfo), nextPageToken: answer.nextPageToken };

@@ -2,10 +2,10 @@ import { ChangeOperation, SyncOutcome, type SyncChange, SyncServiceDefinition } 
 
 import { present } from "../files/file-info.js";
 import type { CallOptions } from "../options.js";
-import { checkCall, checkCollection, checkDocumentId, contentOf } from "./check-sync-options.js";
+import { entriesOf } from "../rpc/pages.js";
+import { checkCall, checkCollection, checkDocumentId, checkListOptions, contentOf } from "./check-sync-options.js";
 import { recordOf } from "./document-record.js";
 import { toDocument } from "./document-view.js";
-import { entriesOf } from "./pages.js";
 import type { SyncDeps } from "./sync-api.js";
 import type { ListSyncOptions, Resolution, ServerDocument } from "./types.js";
 
@@ -37,6 +37,7 @@ export function listConflicts(
   options: ListSyncOptions = {},
 ): AsyncIterable<string> {
   checkCollection(collection);
+  checkListOptions(options);
   return entriesOf(options, async (page, call) => {
     const answer = await rpc.unary(
       SyncServiceDefinition,

@@ -1,19 +1,15 @@
 import { randomUUID } from "node:crypto";
 
-import {
-  ConflictPolicy,
-  type HybridClock,
-  type HybridTime,
-  type SyncChange,
-  type SyncChangeResult,
-  SyncOutcome,
-  type SyncWelcome,
-} from "@millrace/shared-types";
+import type { HybridClock, SyncChange, SyncChangeResult, SyncWelcome } from "@millrace/shared-types";
 
-import { packConflict } from "./conflict-record.js";
-import { type DocumentRecord, packDocument, sequenceOf, unpackDocument } from "./document-record.js";
+import { applyStaged } from "./apply-staged.js";
+import { type DocumentRecord, packDocument } from "./document-record.js";
 import { type FollowedState, packFollowed, unpackFollowed } from "./followed-collection.js";
-import { fieldPatch, packPending, type PendingChange, pendingKey } from "./pending-change.js";
+import { type LocalWrite, type WrittenChange, writtenChange } from "./local-write.js";
+import { visibleDocument } from "./overlay.js";
+import { packPending, type PendingChange, pendingKey } from "./pending-change.js";
+import { PushAnswers, type RefusedChange } from "./push-answers.js";
+import { renumbered } from "./renumber.js";
 import {
   clockOf,
   isOwnPast,
@@ -25,27 +21,13 @@ import {
 } from "./replica-identity.js";
 import type { ReplicaStore, ReplicaWrite } from "./replica-store.js";
 import { keysIn, keyOf, mergedKeys, pendingIn, put, Table } from "./replica-tables.js";
-import { restamped } from "./restamp.js";
-import { isRefused, ownRecord, stagedOf } from "./server-result.js";
+import { restamp } from "./restamp.js";
+import { stagedOf } from "./server-result.js";
 
 const IDENTITY = "identity";
 
 /** A time that is further ahead of the server's clock than this might be refused. Half of what the server allows. */
 const MAX_AHEAD_MS = 30_000;
-
-/** What a replica is told to write. */
-export interface LocalWrite {
-  readonly collection: string;
-  readonly id: string;
-  /** `undefined` deletes. */
-  readonly put: { readonly content: Uint8Array; readonly contentType: string; readonly json: unknown } | undefined;
-}
-
-/** What a refused change wanted. */
-export interface RefusedChange {
-  readonly collection: string;
-  readonly id: string;
-}
 
 /** What a step has done to the documents. */
 export interface Changed {
@@ -55,9 +37,6 @@ export interface Changed {
   readonly reloaded: ReadonlySet<string>;
   readonly refused: readonly RefusedChange[];
 }
-
-/** Documents of one checkpoint that are named one by one. */
-const MAX_NAMED = 10_000;
 
 /**
  * The documents of a replica and what it owes the server, in its store. Every method is one step: what it reads and
@@ -77,8 +56,7 @@ export class LocalReplica {
   #durableSequence: number;
   /** The replica that this is a sequence of. */
   #durableOf: string;
-  /** What the server has said of pending changes since the last checkpoint, by sequence. */
-  readonly #results = new Map<number, SyncChangeResult>();
+  readonly #answers = new PushAnswers();
 
   /** @param filters by collection, those that are followed */
   constructor(store: ReplicaStore, filters: ReadonlyMap<string, string>, now: () => number) {
@@ -106,12 +84,12 @@ export class LocalReplica {
 
   /** Changes of which the server has not said what became of them. */
   get pendingChanges(): number {
-    return this.#identity.nextSequence - 1 - this.#identity.settledSequence - this.#results.size;
+    return this.#identity.nextSequence - 1 - this.#identity.settledSequence - this.#answers.size;
   }
 
   /** Changes that the server has handled, and that are not in a checkpoint. */
   get unsettledChanges(): number {
-    return this.#results.size;
+    return this.#answers.size;
   }
 
   /** Counts the changes that were made here; goes on counting when the replica gets a new identity. */
@@ -126,7 +104,7 @@ export class LocalReplica {
 
   /** A document as its owner sees it. */
   get(collection: string, id: string): DocumentRecord | undefined {
-    const record = this.#visible(keyOf(collection, id));
+    const record = visibleDocument(this.#store, keyOf(collection, id));
     return record?.isDeleted === true ? undefined : record;
   }
 
@@ -150,7 +128,7 @@ export class LocalReplica {
     const useful = writes.filter((write) => this.#isUseful(write, overlay));
     for (const [index, write] of useful.entries()) {
       const key = keyOf(write.collection, write.id);
-      const before = overlay.get(key) ?? this.#visible(key);
+      const before = overlay.get(key) ?? visibleDocument(this.#store, key);
       const { change, record } = this.#changeOf(write, before, index < useful.length - 1);
       overlay.set(key, record);
       made.push(put(Table.PENDING, pendingKey(change.sequence), packPending(change)));
@@ -175,7 +153,7 @@ export class LocalReplica {
    */
   welcomed(welcome: SyncWelcome): { readonly isStranger: boolean; readonly durable: Promise<void> } {
     const { clock, lastReplicaSequence, policies } = welcome;
-    this.#results.clear();
+    this.#answers.clear();
     for (const [name, policy] of policies) {
       const state = this.#followed.get(name);
       if (state !== undefined) this.#followed.set(name, { ...state, policy });
@@ -214,21 +192,23 @@ export class LocalReplica {
 
   /** The server has handled changes. */
   handled(results: readonly SyncChangeResult[]): void {
-    for (const result of results) this.#results.set(result.replicaSequence, result);
+    this.#answers.add(results);
   }
 
   /** The documents are as the server had them at one moment, and what it has handled before that is settled. */
   checkpoint(cursors: ReadonlyMap<string, string>): { readonly changed: Changed; readonly durable: Promise<void> } {
-    const keys = new Set<string>();
-    const refused: RefusedChange[] = [];
-    const settling = this.#settle(keys, refused);
+    const {
+      sequence,
+      keys,
+      refused,
+      writes: settling,
+    } = this.#answers.settle(this.#store, this.#identity.settledSequence, this.#followed);
+    this.#identity = { ...this.#identity, settledSequence: sequence };
     // What is settled is staged like everything else: the newer one of both counts.
     void this.#store.write(settling);
-    const reloaded = new Set<string>();
-    const writes: ReplicaWrite[] = [];
-    for (const [name, cursor] of cursors) writes.push(...this.#apply(name, cursor, keys, reloaded));
-    const durable = this.#store.write([...writes, this.#identityWrite()]);
-    return { changed: { keys, reloaded, refused }, durable };
+    const changed = { keys: new Set(keys), reloaded: new Set<string>(), refused };
+    const writes = [...cursors].flatMap(([name, cursor]) => this.#apply(name, cursor, changed));
+    return { changed, durable: this.#store.write([...writes, this.#identityWrite()]) };
   }
 
   /** Writes changes of the owner's. Resolves when they are durable. */
@@ -243,103 +223,30 @@ export class LocalReplica {
     }
   }
 
-  #visible(key: string): DocumentRecord | undefined {
-    const bytes = this.#store.get(Table.OVERLAY, key) ?? this.#store.get(Table.DOCUMENTS, key);
-    return bytes && unpackDocument(bytes);
-  }
-
   /** Deleting what is not there is not worth a change. */
   #isUseful({ collection, id, put: content }: LocalWrite, overlay: ReadonlyMap<string, DocumentRecord>): boolean {
     if (content !== undefined || overlay.has(keyOf(collection, id))) return true;
     return this.get(collection, id) !== undefined;
   }
 
-  #changeOf(
-    { collection, id, put: content }: LocalWrite,
-    before: DocumentRecord | undefined,
-    hasMore: boolean,
-  ): { readonly change: PendingChange; readonly record: DocumentRecord } {
+  #changeOf(write: LocalWrite, before: DocumentRecord | undefined, hasMore: boolean): WrittenChange {
     if (before !== undefined) for (const { time } of [before, ...before.siblings]) this.#clock.observe(time);
     const { nextSequence: sequence } = this.#identity;
-    const version = { time: this.#clock.tick(), userId: "", ...(content ?? NOTHING) };
     this.#identity = { ...this.#identity, nextSequence: sequence + 1 };
-    const about = { collection, id, isDeletion: content === undefined, base: before?.time };
-    const change: PendingChange = {
-      ...about,
-      sequence,
-      time: version.time,
-      context: [...(before?.context ?? [])],
-      contentType: version.contentType,
-      patch: content && fieldPatch(jsonOf(before), content.json),
-      hasMore,
-      content: version.content,
-    };
-    const record = { ...version, sequence: before?.sequence ?? 0, pendingSequence: sequence };
-    return { change, record: { ...record, isDeleted: content === undefined, context: new Map(), siblings: [] } };
+    return writtenChange(write, before, { sequence, time: this.#clock.tick(), hasMore });
   }
 
-  /** Takes back changes that the server has handled, in their order, as far as there is none before that it has not. */
-  #settle(keys: Set<string>, refused: RefusedChange[]): ReplicaWrite[] {
-    const writes: ReplicaWrite[] = [];
-    const own = new Map<string, Uint8Array>();
-    for (const change of pendingIn(this.#store, this.#identity.settledSequence)) {
-      const result = this.#results.get(change.sequence);
-      if (result === undefined) break;
-      this.#results.delete(change.sequence);
-      this.#identity = { ...this.#identity, settledSequence: change.sequence };
-      const key = keyOf(change.collection, change.id);
-      keys.add(key);
-      writes.push({ type: "delete", table: Table.PENDING, key: pendingKey(change.sequence) });
-      if (this.#overlaySequence(key) === change.sequence) {
-        writes.push({ type: "delete", table: Table.OVERLAY, key });
-      }
-      if (isRefused(result)) {
-        refused.push({ collection: change.collection, id: change.id });
-        writes.push(put(Table.CONFLICTS, key, packConflict(change, result)));
-      }
-      if (this.#isAsWritten(change, result)) own.set(key, ownRecord(change, result.sequence));
-    }
-    for (const [key, value] of own) {
-      if (this.#newestSequence(key) < sequenceOf(value)) writes.push(put(Table.STAGED, key, value));
-    }
-    return writes;
-  }
-
-  /** Whether the server has a document as it was written here, and so does not send it. */
-  #isAsWritten({ collection }: PendingChange, { outcome, sequence }: SyncChangeResult): boolean {
-    const policy = this.#followed.get(collection)?.policy;
-    const isMade = policy === ConflictPolicy.FIELD_LAST_WRITER_WINS;
-    return outcome === SyncOutcome.APPLIED && sequence > 0 && !isMade && this.#followed.has(collection);
-  }
-
-  #overlaySequence(key: string): number {
-    const bytes = this.#store.get(Table.OVERLAY, key);
-    return bytes === undefined ? 0 : unpackDocument(bytes).pendingSequence;
-  }
-
-  /** Of what is known of a document from the server. */
-  #newestSequence(key: string): number {
-    const bytes = this.#store.get(Table.STAGED, key) ?? this.#store.get(Table.DOCUMENTS, key);
-    return bytes === undefined ? 0 : sequenceOf(bytes);
-  }
-
-  #apply(collection: string, cursor: string, keys: Set<string>, reloaded: Set<string>): ReplicaWrite[] {
+  #apply(
+    collection: string,
+    cursor: string,
+    changed: { readonly keys: Set<string>; readonly reloaded: Set<string> },
+  ): readonly ReplicaWrite[] {
     const state = this.#followed.get(collection);
     if (state === undefined) return [];
-    const prefix = keyOf(collection, "");
-    let named = 0;
-    for (const key of keysIn(this.#store, Table.STAGED, prefix)) {
-      keys.add(key);
-      named += 1;
-      if (named > MAX_NAMED) break;
-    }
-    const mayLack = state.isReset && this.#store.scan(Table.DOCUMENTS, { prefix, limit: 1 }).length > 0;
-    if (mayLack || named > MAX_NAMED) reloaded.add(collection);
-    return [
-      ...(state.isReset ? [{ type: "clear", table: Table.DOCUMENTS, prefix } as const] : []),
-      { type: "move", from: Table.STAGED, to: Table.DOCUMENTS, prefix },
-      ...this.#follow(collection, { cursor, stagedCursor: "", isReset: false }),
-    ];
+    const { keys, isReloaded, writes } = applyStaged(this.#store, collection, state.isReset);
+    for (const key of keys) changed.keys.add(key);
+    if (isReloaded) changed.reloaded.add(collection);
+    return [...writes, ...this.#follow(collection, { cursor, stagedCursor: "", isReset: false })];
   }
 
   #follow(collection: string, change: Partial<FollowedState>): readonly ReplicaWrite[] {
@@ -352,22 +259,15 @@ export class LocalReplica {
 
   /** Pending changes become those of a new replica, which the server does not know yet. */
   #renumber(): void {
-    const writes: ReplicaWrite[] = [{ type: "clear", table: Table.PENDING, prefix: "" }];
-    let sequence = 0;
-    for (const change of pendingIn(this.#store, this.#identity.settledSequence)) {
-      sequence += 1;
-      writes.push(put(Table.PENDING, pendingKey(sequence), packPending({ ...change, sequence })));
-      writes.push(...this.#overlayWrite(change, { pendingSequence: sequence }));
-    }
-    const { replicaId } = newIdentity();
+    const { identity, writes } = renumbered(this.#store, this.#identity);
     this.#earlierChanges += this.#identity.settledSequence;
-    this.#identity = { ...this.#identity, replicaId, settledSequence: 0, nextSequence: sequence + 1, openings: [] };
-    this.#clock = clockOf({ ...this.#identity, clock: this.#clock.last }, this.#now);
+    this.#identity = identity;
+    this.#clock = clockOf({ ...identity, clock: this.#clock.last }, this.#now);
     void this.#keep(writes);
   }
 
   /** The times of changes may not be far ahead of the server's clock: those that are get new ones. */
-  #followServerClock(serverMs: number): ReplicaWrite[] {
+  #followServerClock(serverMs: number): readonly ReplicaWrite[] {
     const offsetMs = serverMs - this.#now();
     const limitMs = serverMs + MAX_AHEAD_MS;
     const { wallMs } = this.#clock.last;
@@ -375,39 +275,11 @@ export class LocalReplica {
     this.#identity = { ...this.#identity, offsetMs };
     this.#clock = clockOf({ ...this.#identity, clock: last }, this.#now);
     if (wallMs <= limitMs) return [];
-    const changes = [...pendingIn(this.#store, this.#identity.settledSequence)];
-    return restamped(changes, this.#clock, limitMs).flatMap(({ before, after }) => [
-      put(Table.PENDING, pendingKey(after.sequence), packPending(after)),
-      ...this.#overlayWrite(before, { time: after.time }),
-    ]);
-  }
-
-  /** Changes a document as a pending change left it, if that is the newest one of it. */
-  #overlayWrite(
-    { collection, id, sequence }: PendingChange,
-    change: { readonly pendingSequence: number } | { readonly time: HybridTime },
-  ): readonly ReplicaWrite[] {
-    const key = keyOf(collection, id);
-    const bytes = this.#store.get(Table.OVERLAY, key);
-    const record = bytes && unpackDocument(bytes);
-    if (record?.pendingSequence !== sequence) return [];
-    return [put(Table.OVERLAY, key, packDocument({ ...record, ...change }))];
+    return restamp(this.#store, this.#identity.settledSequence, this.#clock, limitMs);
   }
 
   #identityWrite(): ReplicaWrite {
     this.#identity = { ...this.#identity, clock: this.#clock.last };
     return put(Table.REPLICA, IDENTITY, packIdentity(this.#identity));
-  }
-}
-
-/** Of a deletion. */
-const NOTHING = { content: new Uint8Array(0), contentType: "" };
-
-function jsonOf(record: DocumentRecord | undefined): unknown {
-  if (record === undefined || record.isDeleted) return undefined;
-  try {
-    return JSON.parse(Buffer.from(record.content).toString());
-  } catch {
-    return undefined;
   }
 }

@@ -1,5 +1,4 @@
-import { CancelledError, DeadlineExceededError, InternalError, StreamingError } from "../errors.js";
-import { cancelledBy } from "../files/cancelled-by.js";
+import { CancelledError, InternalError, StreamingError } from "../errors.js";
 import { ChangeFeed } from "./change-feed.js";
 import {
   checkDocumentId,
@@ -10,11 +9,13 @@ import {
 } from "./check-sync-options.js";
 import { unpackConflict } from "./conflict-record.js";
 import { toConflict, toDocument } from "./document-view.js";
-import { type Changed, LocalReplica, type LocalWrite } from "./local-replica.js";
+import { type Changed, LocalReplica } from "./local-replica.js";
+import type { LocalWrite } from "./local-write.js";
 import { ReplicaSession, SYNC_METHOD } from "./replica-session.js";
 import type { ReplicaStore } from "./replica-store.js";
 import { keyOf, Table } from "./replica-tables.js";
 import type { SyncDeps } from "./sync-api.js";
+import { SyncedWaiters } from "./synced-waiters.js";
 import type {
   DocumentContent,
   DocumentWrite,
@@ -39,14 +40,6 @@ const MAX_WRITE_BYTES = 1024 * 1024;
 /** Conflicts that are read at a time. */
 const PAGE = 100;
 
-/** Somebody waits until everything is synchronized. */
-interface Waiter {
-  readonly madeChanges: number;
-  /** What has to be answered before a checkpoint that counts. */
-  question: number;
-  readonly settle: (error?: StreamingError) => void;
-}
-
 /** A replica as its owner has it; a session keeps it synchronized meanwhile. */
 export class OpenedReplica implements Replica {
   readonly #local: LocalReplica;
@@ -55,7 +48,7 @@ export class OpenedReplica implements Replica {
   readonly #deps: SyncDeps;
   readonly #session: ReplicaSession;
   readonly #feeds = new Map<string, Set<ChangeFeed>>();
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters: SyncedWaiters;
   readonly #ended = new AbortController();
   /** Settles when nothing of the session runs any more. */
   readonly #running: Promise<void>;
@@ -71,6 +64,7 @@ export class OpenedReplica implements Replica {
     this.#store = store;
     this.#options = options;
     this.#local = new LocalReplica(store, filters, () => deps.clock.now());
+    this.#waiters = new SyncedWaiters(deps.clock);
     this.#session = new ReplicaSession(deps, {
       local: this.#local,
       heartbeatMs: options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS,
@@ -130,25 +124,8 @@ export class OpenedReplica implements Replica {
 
   synced(options: SyncedOptions = {}): Promise<void> {
     checkSyncedOptions(options);
-    const { timeoutMs, signal } = options;
-    return new Promise((resolve, reject) => {
-      if (this.#state === "closed" || this.#state === "failed") return reject(this.#error ?? closed());
-      const stop =
-        timeoutMs === undefined ? undefined : this.#deps.clock.after(timeoutMs, () => waiter.settle(tooLate()));
-      const onAbort = (): void => waiter.settle(signal && cancelledBy(signal, SYNC_METHOD));
-      const settle = (error?: StreamingError): void => {
-        stop?.();
-        signal?.removeEventListener("abort", onAbort);
-        this.#waiters.delete(waiter);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const waiter: Waiter = { madeChanges: this.#local.madeChanges, question: Infinity, settle };
-      this.#waiters.add(waiter);
-      signal?.addEventListener("abort", onAbort, { once: true });
-      if (signal?.aborted === true) return onAbort();
-      waiter.question = this.#session.askForCheckpoint();
-    });
+    if (this.#state === "closed" || this.#state === "failed") return Promise.reject(this.#error ?? closed());
+    return this.#waiters.wait(options, this.#local.madeChanges, () => this.#session.askForCheckpoint());
   }
 
   close(): Promise<void> {
@@ -219,10 +196,7 @@ export class OpenedReplica implements Replica {
     this.#tellChanged(keys);
     for (const name of reloaded) for (const feed of this.#feeds.get(name) ?? []) feed.reload();
     for (const { collection, id } of refused) this.#tellConflict(keyOf(collection, id));
-    const { answered } = this.#session;
-    for (const waiter of this.#waiters) {
-      if (answered >= waiter.question && this.#local.isSettled(waiter.madeChanges)) waiter.settle();
-    }
+    this.#waiters.onCheckpoint(this.#session.answered, (madeChanges) => this.#local.isSettled(madeChanges));
     this.#become(this.#local.pendingChanges === 0 ? "live" : "syncing", undefined);
   }
 
@@ -256,7 +230,7 @@ export class OpenedReplica implements Replica {
 
   #onEnd(error: unknown): void {
     this.#become("failed", error);
-    for (const waiter of this.#waiters) waiter.settle(asStreamingError(error));
+    this.#waiters.fail(asStreamingError(error));
   }
 
   async #close(): Promise<void> {
@@ -265,7 +239,7 @@ export class OpenedReplica implements Replica {
     this.#ended.abort();
     await this.#running;
     if (!isFailed) this.#error = undefined;
-    for (const waiter of this.#waiters) waiter.settle(closed());
+    this.#waiters.fail(closed());
     for (const feeds of this.#feeds.values()) for (const feed of feeds) feed.close();
     await this.#store[Symbol.asyncDispose]();
     this.#tellStatus();
@@ -291,10 +265,6 @@ function checkTogether(writes: readonly LocalWrite[]): void {
 
 function closed(): StreamingError {
   return new CancelledError("the replica is closed", { method: SYNC_METHOD });
-}
-
-function tooLate(): StreamingError {
-  return new DeadlineExceededError("the replica was not synchronized in time", { method: SYNC_METHOD });
 }
 
 function asStreamingError(error: unknown): StreamingError {

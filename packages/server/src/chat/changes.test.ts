@@ -7,7 +7,8 @@ import { logWith } from "../events/events-fixture.test.support.js";
 import type { Mutation } from "../ports/record-store.js";
 import { ManualClock } from "../testing/manual-clock.js";
 
-import { type ChatFixture, contextOf, openChatFixture, say, sendAs } from "./chat-fixture.test.support.js";
+import { type ChatFixture, openChatFixture, say, sendAs } from "./chat-fixture.test.support.js";
+import { contextOf } from "./test-call.test.support.js";
 import { listMessages } from "./list-messages.js";
 import { sweep } from "./upkeep.js";
 

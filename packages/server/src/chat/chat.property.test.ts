@@ -7,7 +7,8 @@ import { MemoryEventLog } from "../adapters/memory/memory-event-log.js";
 import { openEventFeed } from "../events/event-feed.js";
 import { positionsOf } from "../events/feed-fixture.test.support.js";
 
-import { type ChatFixture, openChatFixture, type TestMember } from "./chat-fixture.test.support.js";
+import { type ChatFixture, openChatFixture } from "./chat-fixture.test.support.js";
+import type { TestMember } from "./test-member.test.support.js";
 
 const ROOMS = ["general", "x", "y"];
 const STEPS = 300;

@@ -3,7 +3,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "@jest/globals";
 import { ChatMessageKind, ServiceError } from "@millrace/shared-types";
 
-import { eventOf, openChatFixture, type TestMember } from "./chat-fixture.test.support.js";
+import { eventOf, openChatFixture } from "./chat-fixture.test.support.js";
+import type { TestMember } from "./test-member.test.support.js";
 
 /** Contents of all messages that a client got. */
 function heard({ received }: TestMember): string[] {

@@ -6,7 +6,9 @@ import { openEventFeed } from "../events/event-feed.js";
 import { logWith } from "../events/events-fixture.test.support.js";
 import { positionsOf } from "../events/feed-fixture.test.support.js";
 
-import { contextOf, openChatFixture, reasonOf, sendAs } from "./chat-fixture.test.support.js";
+import { openChatFixture, sendAs } from "./chat-fixture.test.support.js";
+import { contextOf } from "./test-call.test.support.js";
+import { reasonOf } from "./test-member.test.support.js";
 import { deleteRoom } from "./delete-room.js";
 import { getPresence } from "./get-presence.js";
 import { listMessages } from "./list-messages.js";

@@ -3,7 +3,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "@jest/globals";
 import { ChatMessageKind, decodeStatusDetails, encodeMessage, GapReason, Status } from "@millrace/shared-types";
 
-import { heard, isText, openChatFixture, reasonOf } from "./chat-fixture.test.support.js";
+import { openChatFixture } from "./chat-fixture.test.support.js";
+import { heard, isText, reasonOf } from "./test-member.test.support.js";
 
 describe("a chat stream that was opened", () => {
   it("is told that it has joined the default room, then hears what follows", async () => {

@@ -5,7 +5,8 @@ import { describe, expect, it } from "@jest/globals";
 import { MemoryEventLog } from "../adapters/memory/memory-event-log.js";
 import { logWith } from "../events/events-fixture.test.support.js";
 
-import { contextOf, openChatFixture, say, sendAs } from "./chat-fixture.test.support.js";
+import { openChatFixture, say, sendAs } from "./chat-fixture.test.support.js";
+import { contextOf } from "./test-call.test.support.js";
 import { deleteRoom } from "./delete-room.js";
 import { contentsOf, describeAs, NOT_FOUND } from "./room-calls.test.support.js";
 import { streamOf } from "./room-record.js";

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { type ListMessagesResponse, ListMessagesRequest, type PartialMessage } from "@millrace/shared-types";
 
-import { type ChatFixture, contextOf, openChatFixture, say, sendAs } from "./chat-fixture.test.support.js";
+import { type ChatFixture, openChatFixture, say, sendAs } from "./chat-fixture.test.support.js";
+import { contextOf } from "./test-call.test.support.js";
 import { listMessages } from "./list-messages.js";
 
 function list({ chat }: ChatFixture, request: PartialMessage<ListMessagesRequest>): Promise<ListMessagesResponse> {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import type { ChatJoin, PartialMessage } from "@millrace/shared-types";
 
-import { type ChatFixture, openChatFixture, reasonOf, say, type TestMember } from "./chat-fixture.test.support.js";
+import { type ChatFixture, openChatFixture, say } from "./chat-fixture.test.support.js";
+import { reasonOf, type TestMember } from "./test-member.test.support.js";
 
 /** Joins "x" on a stream that is in no other room. */
 function join(fixture: ChatFixture, value: PartialMessage<ChatJoin>): TestMember {

@@ -7,7 +7,8 @@ import {
   UpdateMembersRequest,
 } from "@millrace/shared-types";
 
-import { type ChatFixture, contextOf } from "./chat-fixture.test.support.js";
+import type { ChatFixture } from "./chat-fixture.test.support.js";
+import { contextOf } from "./test-call.test.support.js";
 import { createRoom } from "./create-room.js";
 import { getRoom } from "./get-room.js";
 import { listMessages } from "./list-messages.js";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { heard, isText, openChatFixture, reasonOf } from "./chat-fixture.test.support.js";
+import { openChatFixture } from "./chat-fixture.test.support.js";
+import { heard, isText, reasonOf } from "./test-member.test.support.js";
 
 describe("what members tell each other", () => {
   it("who comes and goes: with the first stream, and five seconds after the last", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { contextOf, openChatFixture, say, sendAs } from "./chat-fixture.test.support.js";
+import { openChatFixture, say, sendAs } from "./chat-fixture.test.support.js";
+import { contextOf } from "./test-call.test.support.js";
 import { deleteRoom } from "./delete-room.js";
 import { getPresence } from "./get-presence.js";
 import { listRooms } from "./list-rooms.js";

@@ -1,5 +1,4 @@
 import {
-  encodeMessage,
   isSameHybridTime,
   MAX_CLOCK_SKEW_MS,
   MAX_DOCUMENT_ID_BYTES,
@@ -7,9 +6,7 @@ import {
   MAX_PUSH_CHANGES,
   type Reason,
   ServiceError,
-  statusOf,
-  SyncChange,
-  type SyncChangeResult,
+  type SyncChange,
   SyncOutcome,
   type SyncPush,
   type SyncPushResult,
@@ -19,9 +16,10 @@ import { checkLimit } from "../events/check-limit.js";
 
 import { checkChange, type Pusher } from "./check-change.js";
 import type { CollectionRecord } from "./collections.js";
-import { toChange } from "./document.js";
+import { gap, type HandledChange, isAfterHole, isRefusal } from "./handled-change.js";
 import { policyOf } from "./policies/policy-of.js";
 import type { PushedChange, Resolution } from "./policies/resolution.js";
+import { type HandledPush, resultsOf, type UnheardChanges, unheardOf } from "./push-answer.js";
 import { loadReplica, type RefusedChange, type ReplicaRecord, replicaMutation } from "./replica-record.js";
 import { StagedDocuments } from "./staged-documents.js";
 import type { SyncDeps } from "./sync-deps.js";
@@ -29,34 +27,10 @@ import type { SyncDeps } from "./sync-deps.js";
 /** Far above what any contention causes: only a fault can make a commit lose this often in a row. */
 const MAX_ATTEMPTS = 1000;
 
-/** Of the documents in one result; others come with the changes. A message may have 4 MiB, and 100,000 elements. */
-const MAX_CURRENT_BYTES = 1024 * 1024;
-
 /** What a push did. */
 export interface AppliedPush {
   readonly result: SyncPushResult;
   readonly unheard: UnheardChanges;
-}
-
-/** Changes that had been handled before: the replica did not hear what became of them. */
-export interface UnheardChanges {
-  /** The greatest of their sequences; 0: there are none. */
-  readonly sequence: number;
-  /** Versions that the replica may lack although it wrote them. */
-  readonly documents: readonly { readonly collection: CollectionRecord; readonly version: number }[];
-  /** Collections of which a document that it wrote is gone, and forgotten that it was. */
-  readonly forgotten: ReadonlySet<CollectionRecord>;
-}
-
-/** What became of one change, before it is committed. */
-interface Handled {
-  readonly sequence: number;
-  readonly outcome: SyncOutcome;
-  readonly error?: ServiceError | undefined;
-  /** The document that it is about, if there is such a collection. */
-  readonly about?: { readonly collection: CollectionRecord; readonly docId: string } | undefined;
-  /** It has a place among the replica's changes that was not taken before. */
-  readonly isNew: boolean;
 }
 
 /** A replica that was welcomed. */
@@ -113,12 +87,12 @@ class PushAttempt {
     this.#staged = await StagedDocuments.load(items, this.#wanted());
     const handled = this.#allOrNone(await this.#handleAll(replica.lastSequence));
     const after = replicaAfter(replica, handled, this.#pusher);
-    if (after === replica) return this.#answer(handled, replica, replica, []);
+    if (after === replica) return this.#answer(replica.lastSequence, { handled, before: replica, versions: [] });
     const mutations = [...this.#staged.mutations(), replicaMutation(replicaId, after)];
     const { outcomes, committed } = await items.commit(mutations, { atomic: true });
     if (!committed) return undefined;
     const versions = outcomes.map((outcome) => (outcome.type === "written" ? outcome.version : 0));
-    return this.#answer(handled, replica, after, versions);
+    return this.#answer(after.lastSequence, { handled, before: replica, versions });
   }
 
   /** The documents that the push is about. */
@@ -142,8 +116,8 @@ class PushAttempt {
     }
   }
 
-  async #handleAll(last: number): Promise<readonly Handled[]> {
-    const handled: Handled[] = [];
+  async #handleAll(last: number): Promise<readonly HandledChange[]> {
+    const handled: HandledChange[] = [];
     let expected = last + 1;
     for (const change of this.#push.changes) {
       const sequence = change.replicaSequence;
@@ -162,7 +136,7 @@ class PushAttempt {
   }
 
   /** Applies one change to the staged documents. */
-  async #handle(change: SyncChange): Promise<Pick<Handled, "outcome" | "error">> {
+  async #handle(change: SyncChange): Promise<Pick<HandledChange, "outcome" | "error">> {
     try {
       const collection = this.#deps.collections.get(change.collection);
       const checked = checkChange(change, this.#pusher, this.#deps.serverClock.nowMs());
@@ -191,7 +165,7 @@ class PushAttempt {
   }
 
   /** If the push is atomic and one change cannot become the current version, none does. */
-  #allOrNone(handled: readonly Handled[]): readonly Handled[] {
+  #allOrNone(handled: readonly HandledChange[]): readonly HandledChange[] {
     if (!this.#push.atomic) return handled;
     const hole = handled.find(isAfterHole);
     const hasFailed = handled.some(({ isNew, outcome }) => isNew && isRefusal(outcome));
@@ -204,56 +178,10 @@ class PushAttempt {
     });
   }
 
-  #answer(
-    handled: readonly Handled[],
-    before: ReplicaRecord,
-    { lastSequence }: ReplicaRecord,
-    versions: readonly number[],
-  ): AppliedPush {
-    let bytes = 0;
-    const results = handled.map((each): SyncChangeResult => {
-      const refusal = each.error ?? rememberedRefusal(each, before);
-      const current = needsCurrent(each, refusal) ? this.#current(each, versions) : undefined;
-      bytes += current === undefined ? 0 : encodeMessage(SyncChange, current).byteLength;
-      return {
-        replicaSequence: each.sequence,
-        outcome: each.outcome,
-        current: bytes <= MAX_CURRENT_BYTES ? current : undefined,
-        status: refusal && statusOf(refusal),
-        sequence: this.#versionOf(each, versions) ?? 0,
-      };
-    });
-    const { pushId } = this.#push;
-    const result = { pushId, results, lastReplicaSequence: lastSequence };
-    return { result, unheard: this.#unheard(handled, before) };
-  }
-
-  #current(each: Handled, versions: readonly number[]): SyncChange | undefined {
-    if (each.about === undefined) return undefined;
-    const { collection, docId } = each.about;
-    const document = this.#staged.get(collection, docId);
-    if (document === undefined) return undefined;
-    const sequence = this.#versionOf(each, versions) ?? this.#staged.versionOf(collection, docId);
-    return toChange(collection.name, docId, document, sequence);
-  }
-
-  /** The version that the push gave to a change's document. */
-  #versionOf({ about }: Handled, versions: readonly number[]): number | undefined {
-    return about && versions[this.#staged.mutationIndexOf(about.collection, about.docId)];
-  }
-
-  #unheard(handled: readonly Handled[], before: ReplicaRecord): UnheardChanges {
-    const repeated = handled.filter(({ outcome }) => outcome === SyncOutcome.DUPLICATE);
-    const documents: { collection: CollectionRecord; version: number }[] = [];
-    const forgotten = new Set<CollectionRecord>();
-    for (const each of repeated) {
-      if (each.about === undefined) continue;
-      const { collection, docId } = each.about;
-      const version = this.#staged.versionOf(collection, docId);
-      if (version > 0) documents.push({ collection, version });
-      else if (rememberedRefusal(each, before) === undefined) forgotten.add(collection);
-    }
-    return { sequence: Math.max(0, ...repeated.map(({ sequence }) => sequence)), documents, forgotten };
+  #answer(lastReplicaSequence: number, handled: Omit<HandledPush, "staged">): AppliedPush {
+    const push = { ...handled, staged: this.#staged };
+    const result = { pushId: this.#push.pushId, results: resultsOf(push), lastReplicaSequence };
+    return { result, unheard: unheardOf(push) };
   }
 }
 
@@ -274,7 +202,7 @@ function checkIncarnation({ replicaId, incarnation, welcomedAfter }: WelcomedPus
 
 function replicaAfter(
   replica: ReplicaRecord,
-  handled: readonly Handled[],
+  handled: readonly HandledChange[],
   { incarnation }: WelcomedPusher,
 ): ReplicaRecord {
   const fresh = handled.filter(({ isNew }) => isNew);
@@ -285,30 +213,6 @@ function replicaAfter(
     return [{ sequence, outcome, reason: (error?.reason ?? "INTERNAL") as Reason }];
   });
   return { ...replica, lastSequence: last.sequence, incarnation, refused: [...replica.refused, ...refused] };
-}
-
-/** Why a change that is sent again was refused the first time. */
-function rememberedRefusal({ sequence, outcome }: Handled, { refused }: ReplicaRecord): ServiceError | undefined {
-  if (outcome !== SyncOutcome.DUPLICATE) return undefined;
-  const found = refused.find((each) => each.sequence === sequence);
-  return found && new ServiceError(found.reason, "it was refused when it came first");
-}
-
-function needsCurrent({ outcome }: Handled, refusal: ServiceError | undefined): boolean {
-  return outcome !== SyncOutcome.APPLIED && (outcome !== SyncOutcome.DUPLICATE || refusal !== undefined);
-}
-
-function isRefusal(outcome: SyncOutcome): boolean {
-  return outcome === SyncOutcome.CONFLICT || outcome === SyncOutcome.REJECTED || outcome === SyncOutcome.SUPERSEDED;
-}
-
-function gap(expected: number, actual: number): ServiceError {
-  const message = `the next change of this replica has replica_sequence ${String(expected)}, not ${String(actual)}`;
-  return new ServiceError("FUTURE_POSITION", message, { metadata: { last_sequence: expected - 1 } });
-}
-
-function isAfterHole({ error }: Handled): boolean {
-  return error?.reason === "FUTURE_POSITION";
 }
 
 /** Whether a row can have this key: others are refused before they are looked up. */

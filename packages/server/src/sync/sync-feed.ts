@@ -1,10 +1,10 @@
 import type { ServiceError, SyncCheckpoint, SyncCollection, SyncResponse } from "@millrace/shared-types";
 import { statusOf, timestampOfMs } from "@millrace/shared-types";
 
-import type { UnheardChanges } from "./apply-push.js";
 import type { CollectionRecord } from "./collections.js";
 import { CollectionFeed, type OwnChanges } from "./collection-feed.js";
 import { InFlight } from "./in-flight.js";
+import type { UnheardChanges } from "./push-answer.js";
 import type { SyncDeps } from "./sync-deps.js";
 
 type Kind = NonNullable<SyncResponse["kind"]>;

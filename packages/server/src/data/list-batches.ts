@@ -14,13 +14,10 @@ import { laidOut } from "../events/written.js";
 import type { CallContext } from "../rpc/call-context.js";
 
 import type { DataDeps } from "./data-deps.js";
-import { writeDataItem } from "./item-message.js";
 import { fetchItemsOf } from "./list-plan.js";
 import { LentMessage } from "./lent-message.js";
 import { type ListPage, openListing } from "./listing.js";
-import { packItems } from "./packed-items.js";
-
-type Writer = Parameters<typeof writeDataItem>[2];
+import { type PackedItems, packItems, packRows } from "./packed-items.js";
 
 /** Items of a message: with all their attributes they are not too many elements for a decoder. */
 const MAX_BATCH_ITEMS = 1000;
@@ -61,25 +58,20 @@ function batchBytesOf(maxBatchBytes: number): number {
 
 /** A whole ListBatchesResponse: what is stored of the items is added as it is. */
 function batchMessage(page: ListPage, cursorPerItem: boolean): EncodedMessage {
-  const { packed } = page;
-  if (packed === undefined || cursorPerItem) {
-    return laidOut((writer) => writeBatch(page, writer, () => writeItems(page, cursorPerItem, writer)));
-  }
-  const items = packItems(packed, ITEMS_TAG);
-  packed.release();
-  return new LentMessage(laidOut((writer) => writeBatch(page, writer, () => void writer.raw(items.bytes))), items);
+  const items = packed(page, cursorPerItem);
+  const message = laidOut((writer) => {
+    writer.uint32(BATCH_TAG).fork().raw(items.bytes);
+    DataBatch.encode({ ...NO_BATCH, ...headOf(page) }, writer);
+    return writer.join();
+  });
+  return new LentMessage(message, items);
 }
 
-function writeBatch(page: ListPage, writer: Writer, writeAll: () => void): Writer {
-  writer.uint32(BATCH_TAG).fork();
-  writeAll();
-  DataBatch.encode({ ...NO_BATCH, ...headOf(page) }, writer);
-  return writer.join();
-}
-
-function writeItems({ rows, cursorAfter }: ListPage, cursorPerItem: boolean, writer: Writer): void {
-  for (const [index, row] of rows.entries()) {
-    const cursor = cursorPerItem ? cursorAfter(index) : "";
-    writeDataItem(row, cursor, writer.uint32(ITEMS_TAG).fork()).join();
+function packed(page: ListPage, cursorPerItem: boolean): PackedItems {
+  if (page.packed === undefined || cursorPerItem) {
+    return packRows(page.rows, (index) => (cursorPerItem ? page.cursorAfter(index) : ""), ITEMS_TAG);
   }
+  const items = packItems(page.packed, ITEMS_TAG);
+  page.packed.release();
+  return items;
 }

@@ -6,7 +6,7 @@ import { RowRecord, RowRecords, writeRecord } from "../adapters/embedded/sqlite-
 import type { Row } from "../ports/item-store.js";
 
 import { dataItemBytes } from "./item-message.js";
-import { packItems } from "./packed-items.js";
+import { packItems, packRows } from "./packed-items.js";
 
 /** Of DataBatch.items. */
 const ITEMS_TAG = 0x0a;
@@ -39,6 +39,17 @@ it("writes stored rows byte for byte as their items are written one by one", () 
   );
 });
 
+it("writes rows that are not together just so, with their cursors", () => {
+  const cursors = fc.array(fc.base64String({ maxLength: 200 }), { minLength: 8, maxLength: 8 });
+  fc.assert(
+    fc.property(fc.array(rows, { maxLength: 8 }), cursors, (batch, texts) => {
+      const { bytes: written, release } = packRows(batch, (index) => texts[index] ?? "", ITEMS_TAG);
+      expect(Buffer.from(written)).toEqual(encodeItems(batch, texts));
+      release();
+    }),
+  );
+});
+
 /** As a store's thread hands them over. */
 function recordsOf(batch: readonly Row[]): ArrayBuffer {
   const buffer = Buffer.from(new ArrayBuffer(64 * 1024));
@@ -51,10 +62,10 @@ function recordsOf(batch: readonly Row[]): ArrayBuffer {
   return buffer.buffer.slice(0, end);
 }
 
-function encodeItems(batch: readonly Row[]): Buffer {
+function encodeItems(batch: readonly Row[], cursors: readonly string[] = []): Buffer {
   return Buffer.concat(
-    batch.map((row) => {
-      const item = dataItemBytes(row, "");
+    batch.map((row, index) => {
+      const item = dataItemBytes(row, cursors[index] ?? "");
       const length: number[] = [];
       for (let rest = item.length; ; rest >>>= 7) {
         length.push(rest < 0x80 ? rest : (rest & 0x7f) | 0x80);

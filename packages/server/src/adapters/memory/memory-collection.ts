@@ -1,7 +1,7 @@
 import type { ChangePage, ChangeScan, CollectionSize, Row, RowPage, RowScan } from "../../ports/item-store.js";
 
 import { compareUtf8 } from "./compare-utf8.js";
-import { SortedKeys } from "./sorted-keys.js";
+import { SortedMap } from "./sorted-map.js";
 
 /** What a vacuum did. */
 export interface Vacuumed {
@@ -16,8 +16,7 @@ export interface Vacuumed {
 /** The rows of one collection with the versions they had. */
 export class MemoryCollection {
   /** Versions of each key, oldest first. */
-  readonly #versions = new Map<string, Row[]>();
-  readonly #keys = new SortedKeys();
+  readonly #versions = new SortedMap<Row[]>();
   /** Key of each id that is in use. */
   readonly #keyOfId = new Map<string, string>();
   /** No greater id was ever given to a row whose writer chose none. */
@@ -37,18 +36,14 @@ export class MemoryCollection {
 
   /** The row as it was at `snapshot`, unless it was deleted. */
   at(key: string, snapshot: number): Row | undefined {
-    const versions = this.#versions.get(key);
-    const newest = versions?.at(-1);
-    const isNow = newest === undefined || newest.version <= snapshot;
-    const row = isNow ? newest : versions?.findLast(({ version }) => version <= snapshot);
-    return row?.deleted === true ? undefined : row;
+    return rowAt(this.#versions.get(key) ?? [], snapshot);
   }
 
   /** Key of the row that had `id` at `snapshot`. */
   keyOf(id: string, snapshot: number): string | undefined {
     const current = this.#keyOfId.get(id);
     if (current !== undefined && this.at(current, snapshot)?.id === id) return current;
-    for (const key of this.#versions.keys()) if (this.at(key, snapshot)?.id === id) return key;
+    for (const [key] of this.#versions) if (this.at(key, snapshot)?.id === id) return key;
     return undefined;
   }
 
@@ -59,7 +54,6 @@ export class MemoryCollection {
 
   write(row: Row): void {
     const versions = this.#versions.get(row.key);
-    if (versions === undefined) this.#keys.add(row.key);
     this.#count(versions?.at(-1), -1);
     if (versions === undefined) this.#versions.set(row.key, [row]);
     else versions.push(row);
@@ -91,26 +85,26 @@ export class MemoryCollection {
   /** The rows that a scan asks for, in its order. */
   *#inRange({ startKey = "", endKey, prefix = "", afterKey, descending }: RowScan, snapshot: number): Generator<Row> {
     const low = compareUtf8(startKey, prefix) < 0 ? prefix : startKey;
-    let first = this.#keys.firstNotBelow(low);
-    let end = endKey === undefined ? this.#keys.size : this.#keys.firstNotBelow(endKey);
+    let first = this.#versions.firstNotBelow(low);
+    let end = endKey === undefined ? this.#versions.size : this.#versions.firstNotBelow(endKey);
     if (afterKey !== undefined) {
-      const after = this.#keys.firstNotBelow(afterKey);
+      const after = this.#versions.firstNotBelow(afterKey);
       if (descending === true) end = Math.min(end, after);
-      else first = Math.max(first, this.#keys.at(after) === afterKey ? after + 1 : after);
+      else first = Math.max(first, this.#versions.keyAt(after) === afterKey ? after + 1 : after);
     }
     for (let n = 0; n < end - first; n += 1) {
-      const key = this.#keys.at(descending === true ? end - 1 - n : first + n) ?? "";
-      if (!key.startsWith(prefix)) {
+      const index = descending === true ? end - 1 - n : first + n;
+      if (prefix !== "" && this.#versions.keyAt(index)?.startsWith(prefix) !== true) {
         if (descending === true) continue; // those that begin with it come before
         return;
       }
-      const row = this.at(key, snapshot);
+      const row = rowAt(this.#versions.valueAt(index) ?? [], snapshot);
       if (row !== undefined) yield row;
     }
   }
 
   changes({ afterVersion, maxRows, maxBytes }: ChangeScan): ChangePage {
-    const changed = [...this.#versions.values()].flatMap((versions) => versions.slice(-1));
+    const changed = [...this.#versions].flatMap(([, versions]) => versions.slice(-1));
     const later = changed.filter(({ version }) => version > afterVersion).toSorted((a, b) => a.version - b.version);
     const rows: Row[] = [];
     let bytes = 0;
@@ -142,16 +136,19 @@ export class MemoryCollection {
         kept.pop();
       }
       vacuumed.removed += versions.length - kept.length;
-      if (kept.length > 0) this.#versions.set(key, kept);
-      else this.#forget(key);
+      versions.splice(0, versions.length, ...kept);
+      if (kept.length === 0) this.#versions.delete(key);
     }
     return vacuumed;
   }
+}
 
-  #forget(key: string): void {
-    this.#versions.delete(key);
-    this.#keys.remove(key);
-  }
+/** The row as it was at `snapshot`, unless it was deleted. */
+function rowAt(versions: readonly Row[], snapshot: number): Row | undefined {
+  const newest = versions.at(-1);
+  const isNow = newest === undefined || newest.version <= snapshot;
+  const row = isNow ? newest : versions.findLast(({ version }) => version <= snapshot);
+  return row?.deleted === true ? undefined : row;
 }
 
 const NO_BYTES = new Uint8Array(0);

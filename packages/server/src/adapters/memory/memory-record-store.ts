@@ -4,11 +4,11 @@ import type { Mutation, RecordStore, ScanOptions, StoredRecord } from "../../por
 import { VersionConflict } from "../../ports/record-store.js";
 
 import { compareUtf8 } from "./compare-utf8.js";
-import { SortedKeys } from "./sorted-keys.js";
+import { SortedMap } from "./sorted-map.js";
 
 /** Records in memory, gone when the process ends: for tests and for servers that keep nothing. */
 export class MemoryRecordStore implements RecordStore {
-  readonly #collections = new Map<string, SortedRecords>();
+  readonly #collections = new Map<string, SortedMap<StoredRecord>>();
   #closed = false;
 
   async get(collection: string, key: string): Promise<StoredRecord | undefined> {
@@ -18,7 +18,8 @@ export class MemoryRecordStore implements RecordStore {
 
   async scan(collection: string, options: ScanOptions): Promise<readonly StoredRecord[]> {
     this.#checkOpen();
-    return this.#collections.get(collection)?.scan(options) ?? [];
+    const records = this.#collections.get(collection);
+    return records === undefined ? [] : scanned(records, options);
   }
 
   async commit(mutations: readonly Mutation[]): Promise<void> {
@@ -44,14 +45,14 @@ export class MemoryRecordStore implements RecordStore {
       throw new VersionConflict(mutation, version);
     }
     if (mutation.value === undefined) records.delete(mutation.key);
-    else records.set({ key: mutation.key, version: version + 1, value: mutation.value });
-    return () => (before === undefined ? records.delete(mutation.key) : records.set(before));
+    else records.set(mutation.key, { key: mutation.key, version: version + 1, value: mutation.value });
+    return () => (before === undefined ? records.delete(mutation.key) : records.set(mutation.key, before));
   }
 
-  #collection(name: string): SortedRecords {
+  #collection(name: string): SortedMap<StoredRecord> {
     const known = this.#collections.get(name);
     if (known !== undefined) return known;
-    const created = new SortedRecords();
+    const created = new SortedMap<StoredRecord>();
     this.#collections.set(name, created);
     return created;
   }
@@ -61,32 +62,13 @@ export class MemoryRecordStore implements RecordStore {
   }
 }
 
-/** A map whose keys are also kept in order. */
-class SortedRecords {
-  readonly #records = new Map<string, StoredRecord>();
-  readonly #keys = new SortedKeys();
-
-  get(key: string): StoredRecord | undefined {
-    return this.#records.get(key);
+function scanned(records: SortedMap<StoredRecord>, { prefix = "", after, limit }: ScanOptions): StoredRecord[] {
+  const found: StoredRecord[] = [];
+  const from = after !== undefined && compareUtf8(after, prefix) > 0 ? after : prefix;
+  for (let at = records.firstNotBelow(from); at < records.size && found.length < limit; at += 1) {
+    const record = records.valueAt(at);
+    if (record === undefined || !record.key.startsWith(prefix)) break;
+    if (record.key !== after) found.push(record);
   }
-
-  set(record: StoredRecord): void {
-    if (!this.#records.has(record.key)) this.#keys.add(record.key);
-    this.#records.set(record.key, record);
-  }
-
-  delete(key: string): void {
-    if (this.#records.delete(key)) this.#keys.remove(key);
-  }
-
-  scan({ prefix = "", after, limit }: ScanOptions): StoredRecord[] {
-    const found: StoredRecord[] = [];
-    const from = after !== undefined && compareUtf8(after, prefix) > 0 ? after : prefix;
-    for (let at = this.#keys.firstNotBelow(from); at < this.#keys.size && found.length < limit; at += 1) {
-      const record = this.#records.get(this.#keys.at(at) ?? "");
-      if (record === undefined || !record.key.startsWith(prefix)) break;
-      if (record.key !== after) found.push(record);
-    }
-    return found;
-  }
+  return found;
 }

@@ -69,7 +69,7 @@ function placeholder(pointer: "c" | "r"): string {
 
 function scanOf({ isPast, descending }: ScanKind, columnsOf: (pointer: "c" | "r") => string): string {
   const where = (p: "c" | "r"): string => `${p}.collection_id = ?1 AND ${p}.key >= ?2 AND ${p}.key < ?3`;
-  const end = `${descending ? "DESC" : "ASC"} LIMIT ?4`;
+  const end = `${descending ? "DESC" : "ASC"} LIMIT ?4 + 0`; // or SQLite would plan anew for each limit
   const current = (key: "" | ", c.key AS key"): string =>
     `SELECT ${columnsOf("c")}${key} FROM current AS c ${joined("c")} WHERE ${where("c")} AND c.deleted = 0`;
   if (!isPast) return `${current("")} ORDER BY c.key ${end}`;

@@ -96,7 +96,7 @@ export class ItemReader {
     const exhausted = run.fill((rows, last) =>
       this.#all(
         `SELECT ${columns("c")} FROM current AS c INDEXED BY current_by_version ${joined("c")}
-         WHERE c.collection_id = ? AND c.version > ? ORDER BY c.version LIMIT ?`,
+         WHERE c.collection_id = ? AND c.version > ? ORDER BY c.version LIMIT ? + 0`,
         [collectionId, last?.version ?? scan.afterVersion, rows],
       ),
     );

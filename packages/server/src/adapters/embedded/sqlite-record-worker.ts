@@ -47,10 +47,10 @@ const database = openDatabase((workerData as RecordWorkerData).path);
 const statements = {
   get: database.prepare("SELECT key, version, value FROM records WHERE collection = ? AND key = ?"),
   scan: database.prepare(
-    "SELECT key, version, value FROM records WHERE collection = ? AND key >= ? AND key > ? ORDER BY key LIMIT ?",
+    "SELECT key, version, value FROM records WHERE collection = ? AND key >= ? AND key > ? ORDER BY key LIMIT ? + 0",
   ),
   scanBelow: database.prepare(
-    "SELECT key, version, value FROM records WHERE collection = ? AND key >= ? AND key > ? AND key < ? ORDER BY key LIMIT ?",
+    "SELECT key, version, value FROM records WHERE collection = ? AND key >= ? AND key > ? AND key < ? ORDER BY key LIMIT ? + 0",
   ),
   version: database.prepare("SELECT version FROM records WHERE collection = ? AND key = ?"),
   put: database.prepare(

@@ -4,12 +4,16 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { PositionCompacted, type ReadOptions } from "../../ports/event-log.js";
 import { readsSystemOnly } from "../../ports/event-log-patterns.js";
 
+import { LogEnds } from "./sqlite-event-ends.js";
 import { failureOf } from "./sqlite-event-failure.js";
+import { EventGaps } from "./sqlite-event-gaps.js";
+import { packedSql, type PackedRows } from "./sqlite-event-packed.js";
 import type { KeyedPlace, ReadResults } from "./sqlite-event-protocol.js";
-import { RecordWriter } from "./sqlite-event-record.js";
+import { RecordWriter } from "./sqlite-event-record-writer.js";
 import { addRow, type EventRow, NamesByNumber, prepareRow, SELECT_EVENTS } from "./sqlite-event-row.js";
 import { EventRun } from "./sqlite-event-run.js";
-import { selectionOf, type Selection, type Window } from "./sqlite-event-selection.js";
+import { EventScan, type EventSource } from "./sqlite-event-scan.js";
+import { selectionOf, type Selection } from "./sqlite-event-selection.js";
 
 /** What one read looks at and returns, at most but for the rest of an append: bounds how long others wait. */
 const MAX_LOOKED_AT = 20_000;
@@ -33,14 +37,17 @@ export class EventReader {
   readonly #database: DatabaseSync;
   readonly #rowOf: (sequence: number) => EventRow;
   readonly #names: NamesByNumber;
+  readonly #ends: LogEnds;
+  readonly #gaps: EventGaps;
+  /** Size of an event, as the last read has found it. */
+  #eventBytes = 512;
   /** By their text. */
   readonly #prepared = new Map<string, StatementSync>();
-  readonly #statements: Readonly<Record<"range" | "find" | "previous" | "from" | "streamRange", StatementSync>>;
+  readonly #statements: Readonly<Record<"find" | "previous" | "from" | "streamRange", StatementSync>>;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = {
-      range: database.prepare("SELECT first_sequence AS first, last_sequence AS last FROM log"),
       find: database.prepare(
         `SELECT sequence FROM events INDEXED BY events_by_id
          WHERE id = ? AND stream_id = (SELECT stream_id FROM streams WHERE name = ?)`,
@@ -59,13 +66,19 @@ export class EventReader {
     };
     this.#rowOf = prepareRow(database);
     this.#names = new NamesByNumber(database, { keeps: true });
+    this.#ends = new LogEnds(database);
+    this.#gaps = new EventGaps(database, this.#ends);
   }
 
   read(options: ReadOptions): ReadResults["read"] {
-    const { first, last } = this.#range();
+    const ends = this.#ends.get();
     const { after, backwards = false } = options;
-    if (after < first - 1 && !readsSystemOnly(options)) throw new PositionCompacted(after, first);
-    const until = Math.min(options.until ?? last, last);
+    const until = Math.min(options.until ?? ends.last, ends.last);
+    if (until === ends.last) this.#ends.checkLast(ends);
+    if (after < ends.first - 1 && !readsSystemOnly(options)) {
+      this.#ends.checkFirst(ends);
+      throw new PositionCompacted(after, ends.first);
+    }
     const limits = {
       maxEvents: Math.min(options.maxEvents, MAX_EVENTS),
       maxBytes: Math.min(options.maxBytes, MAX_BYTES),
@@ -95,7 +108,7 @@ export class EventReader {
   }
 
   sequenceAt(timeMs: number): number {
-    const { first, last } = this.#range();
+    const { first, last } = this.#ends.get();
     let [low, high] = [first, last + 1];
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
@@ -115,12 +128,15 @@ export class EventReader {
   #fill(run: EventRun, options: BoundedRead): boolean {
     const { after, until, backwards = false } = options;
     const selection = selectionOf(this.#database, options);
-    const rows = this.#rowsOf(selection, options);
+    const isAll = selection.isAll && options.newestOfKey !== true;
+    const source = this.#sourceOf(selection, isAll, options);
+    const gaps = isAll ? this.#gaps : undefined;
+    const scan = new EventScan({ source, run, backwards, gaps, eventBytes: this.#eventBytes });
     let lookedAt = 0;
     try {
       for (const window of selection.windows({ low: after + 1, high: until }, backwards)) {
         if (lookedAt >= MAX_LOOKED_AT && !run.isWithinAppend) return false;
-        for (const row of rows(window)) if (!run.add(row)) return false;
+        if (!scan.take(window)) return false;
         run.passed(backwards ? window.low : window.high);
         lookedAt += Math.max(1, window.high - window.low + 1);
       }
@@ -128,20 +144,29 @@ export class EventReader {
     } catch (error) {
       if (run.isEmpty || failureOf(error).kind !== "damaged") throw error;
       return false; // what comes before the damage is good
+    } finally {
+      this.#eventBytes = run.eventBytes(this.#eventBytes);
     }
   }
 
-  /** Finds the selected events of a window. */
-  #rowsOf(
+  /** @param isAll whether events of the server are to be found, too */
+  #sourceOf(
     selection: Selection,
+    isAll: boolean,
     { newestOfKey = false, backwards = false, until }: BoundedRead,
-  ): (window: Window) => Iterable<EventRow> {
+  ): EventSource {
     const newest = newestOfKey ? { sql: NEWEST_OF_KEY, values: [until] } : { sql: "", values: [] };
-    const statement = this.#prepare(
-      `${SELECT_EVENTS} e.sequence BETWEEN ? AND ? AND ${selection.sql} ${newest.sql} ORDER BY e.sequence ${backwards ? "DESC" : "ASC"}`,
+    const condition = isAll ? "" : `AND ${selection.sql} ${newest.sql}`;
+    const values = isAll ? [] : [...selection.values, ...newest.values];
+    const rows = this.#prepare(
+      `${SELECT_EVENTS} e.sequence BETWEEN ? AND ? ${condition} ORDER BY e.sequence ${backwards ? "DESC" : "ASC"} LIMIT ?`,
     );
-    const values = [...selection.values, ...newest.values];
-    return ({ low, high }) => statement.iterate(low, high, ...values) as Iterable<unknown> as Iterable<EventRow>;
+    const packed = this.#prepare(packedSql({ condition, backwards, leavesInternal: isAll }));
+    return {
+      rows: ({ low, high }, max) => rows.iterate(low, high, ...values, max) as Iterable<unknown> as Iterable<EventRow>,
+      packed: ({ low, high }, max, maxBytes) =>
+        packed.get(low, high, max, maxBytes, ...values) as unknown as PackedRows,
+    };
   }
 
   #prepare(sql: string): StatementSync {
@@ -152,9 +177,5 @@ export class EventReader {
     if (this.#prepared.size >= MAX_PREPARED) this.#prepared.clear();
     this.#prepared.set(sql, statement);
     return statement;
-  }
-
-  #range(): { readonly first: number; readonly last: number } {
-    return this.#statements.range.get() as { first: number; last: number };
   }
 }

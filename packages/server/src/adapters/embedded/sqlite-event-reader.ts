@@ -86,7 +86,7 @@ export class EventReader {
     const run = new EventRun(limits, backwards ? -1 : 1, backwards ? until + 1 : after, this.#names);
     const exhausted = this.#fill(run, { ...options, until });
     if (exhausted) run.end(backwards ? Math.min(after, until) + 1 : Math.max(after, until));
-    return { records: run.finish(), scannedTo: run.scannedTo, exhausted };
+    return { ...run.finish(), scannedTo: run.scannedTo, exhausted };
   }
 
   find(stream: string, id: string): ReadResults["find"] {

@@ -1,6 +1,7 @@
 /** Makes records of a SqliteEventLog. Runs in its workers too: imports only node: modules and what does so too. */
 import { crc32 } from "./crc32.js";
 import type { PackedEvents } from "./sqlite-event-packed.js";
+import type { PackedRecords } from "./sqlite-event-protocol.js";
 import {
   type EventContent,
   type EventPlace,
@@ -15,6 +16,9 @@ const MAX_UNIT_BYTES = 3;
 
 /** Up to this length, in bytes, a loop copies in less time than a call. */
 const SHORT_BYTES = 48;
+
+/** Memory that is handed over is at most so many times what is used of it. */
+const MAX_SLACK = 1.5;
 
 /** A buffer that grows as records are added to it. */
 export class RecordWriter {
@@ -60,7 +64,7 @@ export class RecordWriter {
    * Adds the event that `from` is at, with the names of its stream and its type; whether it is what was stored. If not,
    * nothing is added.
    */
-  addPacked(from: PackedEvents, stream: Uint8Array, type: Uint8Array): boolean {
+  addPacked(from: PackedEvents, stream: Buffer, type: Buffer): boolean {
     const { idBytes, keyBytes, headBytes, payloadBytes } = from;
     const start = this.#length;
     const end = start + PARTS_AT + stream.length + type.length + from.partsBytes;
@@ -93,9 +97,22 @@ export class RecordWriter {
     this.#length = length;
   }
 
+  /** Says that about so many bytes will be added. */
+  expect(bytes: number): void {
+    if (this.#length > 0) this.#reserve(bytes);
+    else if (bytes > this.#buffer.length) this.#use(Buffer.allocUnsafeSlow(bytes)); // nothing to copy
+  }
+
   /** All that was added, ready to be transferred. Ends the writer. */
   finish(): ArrayBuffer {
     return this.#transfer(this.#length);
+  }
+
+  /** As {@link finish}, with some unused memory behind it if that saves a copy. */
+  finishLoosely(): PackedRecords {
+    const isNearlyFull = this.#length * MAX_SLACK >= this.#buffer.length;
+    const records = isNearlyFull ? (this.#buffer.buffer as ArrayBuffer) : this.finish();
+    return { records, recordsBytes: this.#length };
   }
 
   #addText(start: number, index: number, text: string): void {
@@ -115,8 +132,12 @@ export class RecordWriter {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#buffer.length) return;
-    this.#buffer = Buffer.from(this.#transfer(Math.max(needed, 2 * this.#buffer.length)));
-    this.#view = viewOf(this.#buffer);
+    this.#use(Buffer.from(this.#transfer(Math.max(needed, 2 * this.#buffer.length))));
+  }
+
+  #use(buffer: Buffer): void {
+    this.#buffer = buffer;
+    this.#view = viewOf(buffer);
   }
 
   #transfer(bytes: number): ArrayBuffer {
@@ -129,8 +150,8 @@ function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
 }
 
 /** Copies a part of `from`; where the copy ends. */
-function copyBytes(from: Uint8Array, begin: number, end: number, to: Buffer, at: number): number {
-  if (end - begin > SHORT_BYTES) to.set(from.subarray(begin, end), at);
+function copyBytes(from: Buffer, begin: number, end: number, to: Buffer, at: number): number {
+  if (end - begin > SHORT_BYTES) from.copy(to, at, begin, end);
   else for (let index = begin; index < end; index += 1) to[at + index - begin] = from[index] as number;
   return at + end - begin;
 }

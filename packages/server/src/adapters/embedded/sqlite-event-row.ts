@@ -42,8 +42,8 @@ export class NamesByNumber {
   readonly streams: (id: number) => string;
   readonly types: (id: number) => string;
   /** The same as UTF-8. */
-  readonly streamBytes: (id: number) => Uint8Array;
-  readonly typeBytes: (id: number) => Uint8Array;
+  readonly streamBytes: (id: number) => Buffer;
+  readonly typeBytes: (id: number) => Buffer;
 
   /** @param keeps whether only what is committed will be looked up */
   constructor(database: DatabaseSync, { keeps }: { readonly keeps: boolean }) {

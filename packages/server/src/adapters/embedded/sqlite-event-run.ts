@@ -2,6 +2,7 @@
 import type { ReadOptions } from "../../ports/event-log.js";
 
 import type { PackedEvents } from "./sqlite-event-packed.js";
+import type { PackedRecords } from "./sqlite-event-protocol.js";
 import { RecordWriter } from "./sqlite-event-record-writer.js";
 import { addRow, type EventRow, type NamesByNumber } from "./sqlite-event-row.js";
 
@@ -23,6 +24,9 @@ const PACKED_SLACK = 4;
 
 /** Events up to this size may always be fetched with others, in bytes. */
 const SMALL_EVENT_BYTES = 4 * 1024;
+
+/** What the record of an event takes beside what is packed: places, lengths and names, in bytes, about. */
+const RECORD_BYTES = 96;
 
 /** Collects rows in the order of reading and keeps whole appends within the limits, or the first one alone. */
 export class EventRun {
@@ -97,6 +101,11 @@ export class EventRun {
     return this.#take(mark, sequence, appendStart, appendEnd, headBytes + payloadBytes);
   }
 
+  /** Says that so many events will come, which take so many bytes with their numbers. */
+  expect(events: number, bytes: number): void {
+    this.#records.expect(bytes + events * RECORD_BYTES);
+  }
+
   /**
    * Looks at a row that is not wanted.
    *
@@ -120,9 +129,9 @@ export class EventRun {
   }
 
   /** The records that are kept. Ends the run. */
-  finish(): ArrayBuffer {
+  finish(): PackedRecords {
     if (this.#open !== undefined) this.#records.cut(this.#open.mark);
-    return this.#records.finish();
+    return this.#records.finishLoosely();
   }
 
   #take(mark: number, sequence: number, start: number, end: number, bytes: number): boolean {

@@ -67,6 +67,7 @@ export class EventScan {
     for (let isOver: boolean | undefined = this.#isOver; !isOver;) {
       const { events: max, maxEventBytes } = this.#run.room(this.#eventBytes);
       const [count, packed] = this.#fetchPacked(max, maxEventBytes);
+      if (packed !== null) this.#run.expect(count, packed.length);
       const taken = packed === null ? 0 : this.#takePacked(packed);
       if (taken === undefined) return false;
       isOver = this.#isOver || (taken === count ? count < max : this.#takeRows());

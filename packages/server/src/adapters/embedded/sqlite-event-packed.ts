@@ -60,7 +60,7 @@ export function packedSql({ condition, backwards, leavesInternal }: PackedQuery)
         ELSE char(${numbers.join()}) || e.id || ifnull(e.key, '') || e.head || e.payload
       END AS packed
       FROM events AS e NOT INDEXED WHERE e.sequence BETWEEN ?1 AND ?2 ${condition}
-      ORDER BY e.sequence ${backwards ? "DESC" : "ASC"} LIMIT ?3
+      ORDER BY e.sequence ${backwards ? "DESC" : "ASC"} LIMIT ?3 + 0
     )`;
 }
 

@@ -159,7 +159,7 @@ export class EventReader {
     const condition = isAll ? "" : `AND ${selection.sql} ${newest.sql}`;
     const values = isAll ? [] : [...selection.values, ...newest.values];
     const rows = this.#prepare(
-      `${SELECT_EVENTS} e.sequence BETWEEN ? AND ? ${condition} ORDER BY e.sequence ${backwards ? "DESC" : "ASC"} LIMIT ?`,
+      `${SELECT_EVENTS} e.sequence BETWEEN ? AND ? ${condition} ORDER BY e.sequence ${backwards ? "DESC" : "ASC"} LIMIT ? + 0`,
     );
     const packed = this.#prepare(packedSql({ condition, backwards, leavesInternal: isAll }));
     return {

@@ -64,7 +64,8 @@ export class SelectionReader {
   async #find(options: ReadOptions): Promise<FoundRun> {
     const isUnread = this.#selection.filter === undefined;
     const packed = isUnread ? await this.#log.readPacked?.(options) : undefined;
-    if (packed !== undefined) return { ...packed, events: packed.events.map((event) => new StoredEvent(event, this.#positions)) };
+    if (packed !== undefined)
+      return { ...packed, events: packed.events.map((event) => new StoredEvent(event, this.#positions)) };
     const found = await this.#log.read(options);
     return { ...found, events: this.#passing(found.events) };
   }

@@ -15,6 +15,13 @@ interface Revisions {
   readonly last: number;
 }
 
+interface BlockContent {
+  /** By number of the stream. */
+  readonly revisions: ReadonlyMap<number, Revisions>;
+  /** Every event is where an index says that it is, and the revisions of each stream follow each other. */
+  readonly isInOrder: boolean;
+}
+
 /**
  * Explains holes in the log. Only the truncation of a stream makes any, from its beginning on: the revisions that a stream
  * still has follow each other. So a hole is explained if no stream that is noted for the block lacks one of its
@@ -64,10 +71,12 @@ export class EventGaps {
 
   #explainIn(block: number, low: number, high: number): void {
     const offset = boundsOf(block).low;
+    const isHole = (flags: Uint8Array): boolean =>
+      flags.subarray(low - offset, high - offset + 1).every((flag) => flag === 1);
     const known = this.#explained.get(block);
-    if (known?.subarray(low - offset, high - offset + 1).every((flag) => flag === 1) === true) return;
+    if (known !== undefined && isHole(known)) return;
     const missing = this.#missingIn(block);
-    if (missing === undefined) throw new DamagedEvent(low);
+    if (missing === undefined || !isHole(missing)) throw new DamagedEvent(low); // found by another way: there are events
     if (this.#explained.size >= MAX_KEPT) this.#explained.clear();
     this.#explained.set(block, missing);
   }
@@ -77,12 +86,12 @@ export class EventGaps {
     const { low } = boundsOf(block);
     const missing = new Uint8Array(EVENTS_PER_BLOCK).fill(1);
     const found = this.#revisionsIn(block, (sequence) => (missing[sequence - low] = 0));
-    if (found === undefined) return undefined;
+    if (!found.isInOrder) return undefined;
     for (const row of this.#statements.streams.iterate(block)) {
       const { streamId, first, last } = row as unknown as { streamId: number } & Revisions;
       const next = this.#firstBehind(block, streamId, last);
       const previous = this.#lastBefore(block, streamId, first);
-      const own = found.get(streamId);
+      const own = found.revisions.get(streamId);
       const isWhole = own === undefined ? next === previous + 1 : own.first === previous + 1 && own.last === next - 1;
       if (!isWhole) return undefined;
     }
@@ -92,32 +101,33 @@ export class EventGaps {
   /** The revision of a stream that comes after those of a block, or would. */
   #firstBehind(block: number, streamId: number, last: number): number {
     const behind = this.#statements.behind.get(streamId, block)?.["block"];
-    const found = typeof behind === "number" ? this.#revisionsIn(behind)?.get(streamId) : undefined;
+    const found = typeof behind === "number" ? this.#revisionsIn(behind).revisions.get(streamId) : undefined;
     return found?.first ?? last + 1;
   }
 
   /** The revision of a stream that comes before those of a block, or did before it was truncated. */
   #lastBefore(block: number, streamId: number, first: number): number {
     const before = this.#statements.before.get(streamId, block)?.["block"];
-    const found = typeof before === "number" ? this.#revisionsIn(before)?.get(streamId) : undefined;
+    const found = typeof before === "number" ? this.#revisionsIn(before).revisions.get(streamId) : undefined;
     return found?.last ?? first - 1;
   }
 
-  /** What a block has of each stream; `undefined` if something in it is not in order. */
-  #revisionsIn(block: number, each?: (sequence: number) => void): ReadonlyMap<number, Revisions> | undefined {
+  /** What a block has of each stream. Tells `each` which sequences there are. */
+  #revisionsIn(block: number, each?: (sequence: number) => void): BlockContent {
     const { low, high } = boundsOf(block);
-    const found = new Map<number, Revisions>();
+    const revisions = new Map<number, Revisions>();
+    let isInOrder = true;
     let previous = low - 1;
     for (const row of this.#statements.rows.iterate(low, high)) {
       const { sequence, streamId, revision, isWhole } = row as unknown as {
         readonly [column in "sequence" | "streamId" | "revision" | "isWhole"]: number;
       };
-      const { first = revision, last = revision - 1 } = found.get(streamId) ?? {};
-      if (isWhole !== 1 || sequence <= previous || sequence > high || revision !== last + 1) return undefined;
-      found.set(streamId, { first, last: revision });
+      const { first = revision, last = revision - 1 } = revisions.get(streamId) ?? {};
+      isInOrder &&= isWhole === 1 && sequence > previous && sequence <= high && revision === last + 1;
+      revisions.set(streamId, { first, last: revision });
       each?.(sequence);
       previous = sequence;
     }
-    return found;
+    return { revisions, isInOrder };
   }
 }

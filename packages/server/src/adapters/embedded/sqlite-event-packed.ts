@@ -27,7 +27,7 @@ const IS_INTERNAL = `EXISTS (
 /** How a statement that gives events packed finds them. */
 export interface PackedQuery {
   /** Which of the events `e` from sequence ?1 to ?2; its parameters come after the fourth. */
-  readonly condition: string;
+  readonly sql: string;
   readonly backwards: boolean;
   /** Events of the server that it finds are not wanted. */
   readonly leavesInternal: boolean;
@@ -41,7 +41,7 @@ export interface PackedQuery {
  * negative ones, come out as another. It is the event's checksum that says whether all is right. SQLite puts texts
  * together, but keeps their bytes, whatever they are.
  */
-export function packedSql({ condition, backwards, leavesInternal }: PackedQuery): string {
+export function packedSql({ sql, backwards, leavesInternal }: PackedQuery): string {
   const distance = backwards ? "?2 - e.sequence" : "e.sequence - ?1";
   const mention = (kind: number): string => `char(${String(kind)}, ${distance})`;
   const internal = `WHEN e.stream_id < 0 AND ${IS_INTERNAL} THEN ${mention(KIND.internal)}`;
@@ -59,7 +59,7 @@ export function packedSql({ condition, backwards, leavesInternal }: PackedQuery)
         WHEN ${CONTENT_BYTES} > ?4 THEN ${mention(KIND.leftOut)}
         ELSE char(${numbers.join()}) || e.id || ifnull(e.key, '') || e.head || e.payload
       END AS packed
-      FROM events AS e NOT INDEXED WHERE e.sequence BETWEEN ?1 AND ?2 ${condition}
+      FROM events AS e NOT INDEXED WHERE e.sequence BETWEEN ?1 AND ?2 AND ${sql}
       ORDER BY e.sequence ${backwards ? "DESC" : "ASC"} LIMIT ?3 + 0
     )`;
 }

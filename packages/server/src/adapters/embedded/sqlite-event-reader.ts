@@ -7,13 +7,13 @@ import { readsSystemOnly } from "../../ports/event-log-patterns.js";
 import { LogEnds } from "./sqlite-event-ends.js";
 import { failureOf } from "./sqlite-event-failure.js";
 import { EventGaps } from "./sqlite-event-gaps.js";
-import { packedSql, type PackedRows } from "./sqlite-event-packed.js";
 import type { KeyedPlace, ReadResults } from "./sqlite-event-protocol.js";
 import { RecordWriter } from "./sqlite-event-record-writer.js";
-import { addRow, type EventRow, NamesByNumber, prepareRow, SELECT_EVENTS } from "./sqlite-event-row.js";
+import { addRow, type EventRow, NamesByNumber, prepareRow } from "./sqlite-event-row.js";
 import { EventRun } from "./sqlite-event-run.js";
-import { EventScan, type EventSource } from "./sqlite-event-scan.js";
-import { selectionOf, type Selection } from "./sqlite-event-selection.js";
+import { EventScan } from "./sqlite-event-scan.js";
+import { type Condition, selectionOf } from "./sqlite-event-selection.js";
+import { eventSource } from "./sqlite-event-source.js";
 
 /** What one read looks at and returns, at most but for the rest of an append: bounds how long others wait. */
 const MAX_LOOKED_AT = 20_000;
@@ -29,6 +29,9 @@ const NEWEST_OF_KEY = `
 
 /** Statements that are kept, at most. Few differ: conditions list at most 64 types and streams, by number. */
 const MAX_PREPARED = 64;
+
+/** Those of the server, too. */
+const ALL_EVENTS: Condition = { sql: "TRUE", values: [] };
 
 type BoundedRead = ReadOptions & { readonly until: number };
 
@@ -129,7 +132,8 @@ export class EventReader {
     const { after, until, backwards = false } = options;
     const selection = selectionOf(this.#database, options);
     const isAll = selection.isAll && options.newestOfKey !== true;
-    const source = this.#sourceOf(selection, isAll, options);
+    const found = isAll ? ALL_EVENTS : conditionOf(selection, options);
+    const source = eventSource((sql) => this.#prepare(sql), { ...found, backwards, leavesInternal: isAll });
     const gaps = isAll ? this.#gaps : undefined;
     const scan = new EventScan({ source, run, backwards, gaps, eventBytes: this.#eventBytes });
     let lookedAt = 0;
@@ -149,26 +153,6 @@ export class EventReader {
     }
   }
 
-  /** @param isAll whether events of the server are to be found, too */
-  #sourceOf(
-    selection: Selection,
-    isAll: boolean,
-    { newestOfKey = false, backwards = false, until }: BoundedRead,
-  ): EventSource {
-    const newest = newestOfKey ? { sql: NEWEST_OF_KEY, values: [until] } : { sql: "", values: [] };
-    const condition = isAll ? "" : `AND ${selection.sql} ${newest.sql}`;
-    const values = isAll ? [] : [...selection.values, ...newest.values];
-    const rows = this.#prepare(
-      `${SELECT_EVENTS} e.sequence BETWEEN ? AND ? ${condition} ORDER BY e.sequence ${backwards ? "DESC" : "ASC"} LIMIT ? + 0`,
-    );
-    const packed = this.#prepare(packedSql({ condition, backwards, leavesInternal: isAll }));
-    return {
-      rows: ({ low, high }, max) => rows.iterate(low, high, ...values, max) as Iterable<unknown> as Iterable<EventRow>,
-      packed: ({ low, high }, max, maxBytes) =>
-        packed.get(low, high, max, maxBytes, ...values) as unknown as PackedRows,
-    };
-  }
-
   #prepare(sql: string): StatementSync {
     const known = this.#prepared.get(sql);
     if (known !== undefined) return known;
@@ -178,4 +162,8 @@ export class EventReader {
     this.#prepared.set(sql, statement);
     return statement;
   }
+}
+
+function conditionOf({ sql, values }: Condition, { newestOfKey = false, until }: BoundedRead): Condition {
+  return newestOfKey ? { sql: `${sql} ${NEWEST_OF_KEY}`, values: [...values, until] } : { sql, values };
 }

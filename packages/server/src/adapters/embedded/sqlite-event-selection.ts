@@ -19,7 +19,7 @@ export interface Window {
 }
 
 /** A part of a WHERE clause. */
-interface Condition {
+export interface Condition {
   readonly sql: string;
   readonly values: readonly SQLInputValue[];
 }

@@ -30,8 +30,11 @@ export class LogEnds {
     for (const statement of [this.#statements.before, this.#statements.behind]) statement.setReturnArrays(true);
   }
 
+  /** @throws {DamagedLog} if it says neither */
   get(): Ends {
-    return this.#statements.ends.get() as unknown as Ends;
+    const { first, last } = this.#statements.ends.get() ?? {};
+    if (isPosition(first) && isPosition(last)) return { first, last };
+    throw new DamagedLog("it does not say where it begins and ends");
   }
 
   /** @throws {DamagedLog} if there are events before the first one */
@@ -57,4 +60,9 @@ export class LogEnds {
       throw error;
     }
   }
+}
+
+/** Where a bit has changed, a column may have another type than the table says. */
+function isPosition(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }

@@ -46,6 +46,7 @@ describe("a database in which a bit has changed", () => {
       flips: [
         { at: 64_674, bit: 0 },
         { at: 28_656, bit: 5 },
+        { at: 8_137, bit: 3 },
       ],
       prefixes: [""],
     },

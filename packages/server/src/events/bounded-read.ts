@@ -1,9 +1,8 @@
 import { PositionCompacted } from "../ports/event-log.js";
 
 import type { EventsDeps } from "./events-deps.js";
-import type { RunLimits, Selection } from "./feed.js";
+import type { FeedEvent, RunLimits, Selection } from "./feed.js";
 import { SelectionReader } from "./selection-reader.js";
-import type { SharedEvent } from "./shared-event.js";
 
 /** A part of the log. */
 export interface Bounds {
@@ -22,7 +21,7 @@ export interface Bounds {
 
 /** A run, and where to go on after it, or backwards before it. */
 export interface BoundedRun {
-  readonly events: readonly SharedEvent[];
+  readonly events: readonly FeedEvent[];
   readonly position: number;
 }
 
@@ -39,7 +38,7 @@ export class BoundedRead {
     { after, until, backwards = false, newestOfKey = false }: Bounds,
     deps: EventsDeps,
   ) {
-    this.#reader = new SelectionReader(selection, (options) => deps.log.read(options), deps.positions);
+    this.#reader = new SelectionReader(selection, deps.log, deps.positions);
     this.#after = after;
     this.#until = until;
     this.backwards = backwards;

@@ -86,7 +86,14 @@ class LogFeed implements EventFeed, CursorHost {
   }
 
   readerOf(selection: Selection): SelectionReader {
-    return new SelectionReader(selection, (options) => this.#read(options), this.#positions);
+    const { readPacked } = this.#log;
+    const log = {
+      read: (options: ReadOptions): Promise<ReadResult> => this.#note(this.#log.read(options)),
+      ...(readPacked !== undefined && {
+        readPacked: (options: ReadOptions) => this.#note(readPacked.call(this.#log, options)),
+      }),
+    };
+    return new SelectionReader(selection, log, this.#positions);
   }
 
   leave(group: SelectionGroup): void {
@@ -115,8 +122,8 @@ class LogFeed implements EventFeed, CursorHost {
     return group;
   }
 
-  async #read(options: ReadOptions): Promise<ReadResult> {
-    const reading = this.#log.read(options);
+  /** Whoever closes the feed waits for what is being read. */
+  async #note<T>(reading: Promise<T>): Promise<T> {
     this.#reads.add(reading);
     try {
       return await reading;

@@ -8,7 +8,7 @@ import { written } from "./written.js";
 const PREVIOUS_PAYLOAD_TAG = 0x82;
 
 /** First byte of a head that has a timestamp: heads are written in order of field number, and it is the lowest. */
-const TIMESTAMP_TAG = 0x22;
+export const TIMESTAMP_TAG = 0x22;
 
 const NOTHING: Event = Event.fromPartial({});
 

@@ -16,6 +16,8 @@ export interface Selection {
 /** A stored event on its way to readers. What is made of it is made once and shared by all of them. */
 export interface FeedEvent {
   readonly log: LogEvent;
+  /** As {@link log} has it. */
+  readonly appendEnd: number;
   /** As it is sent, about, in bytes. */
   readonly size: number;
   /** Position right after this event. */

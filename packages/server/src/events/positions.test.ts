@@ -4,7 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import { createTokenSigner, ServiceError } from "@millrace/shared-types";
 import fc from "fast-check";
 
-import { Positions } from "./positions.js";
+import { Positions, TOKEN_CHARS } from "./positions.js";
 
 const signer = createTokenSigner(Buffer.alloc(32, 1));
 const positions = new Positions(signer, "c1", "e1");
@@ -19,6 +19,15 @@ function reasonOf(token: string, by = positions): string | undefined {
 }
 
 describe("a position in the log", () => {
+  test("is the same as text and as bytes", () => {
+    const target = Buffer.alloc(TOKEN_CHARS + 2, "-");
+    const property = fc.property(fc.maxSafeInteger().map(Math.abs), (sequence) => {
+      positions.writeTokenAfter(sequence, target, 1);
+      expect(target.toString("latin1")).toBe(`-${positions.tokenAfter(sequence)}-`);
+    });
+    fc.assert(property);
+  });
+
   test("gives back the sequence that went in", () => {
     const property = fc.property(fc.maxSafeInteger().map(Math.abs), (sequence) => {
       expect(positions.sequenceOf(positions.tokenAfter(sequence))).toBe(sequence);

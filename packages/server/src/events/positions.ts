@@ -15,6 +15,11 @@ const SEQUENCE_BYTES = 7;
 /** The block, and the block under the cipher. */
 const TOKEN_BYTES = 2 * BLOCK_BYTES;
 
+/** Characters of a token. */
+export const TOKEN_CHARS: number = Math.ceil((TOKEN_BYTES * 4) / 3);
+
+const BASE64URL = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
 /** Positions that are made together when they are asked for in turn: one call of the cipher costs as much as many blocks. */
 const BATCH = 64;
 
@@ -48,11 +53,34 @@ export class Positions {
 
   /** The position right after `sequence`. */
   tokenAfter(sequence: number): string {
+    const at = this.#madeAt(sequence);
+    return this.#made.toString("base64url", at, at + TOKEN_BYTES);
+  }
+
+  /** Writes the same, {@link TOKEN_CHARS} bytes, into `target`. */
+  writeTokenAfter(sequence: number, target: Uint8Array, start: number): void {
+    const from = this.#madeAt(sequence);
+    let to = start;
+    for (let at = from; at < from + TOKEN_BYTES; at += 3) {
+      const isLast = at + 3 > from + TOKEN_BYTES; // two bytes are left, and make three characters
+      const bits = (this.#byte(at) << 16) | (this.#byte(at + 1) << 8) | (isLast ? 0 : this.#byte(at + 2));
+      target[to++] = BASE64URL[bits >> 18] as number;
+      target[to++] = BASE64URL[(bits >> 12) & 0x3f] as number;
+      target[to++] = BASE64URL[(bits >> 6) & 0x3f] as number;
+      if (!isLast) target[to++] = BASE64URL[bits & 0x3f] as number;
+    }
+  }
+
+  /** Where the token is among those that were made. */
+  #madeAt(sequence: number): number {
     const isMade = sequence >= this.#firstMade && sequence < this.#firstMade + this.#countMade;
     if (!isMade) this.#make(sequence, sequence === this.#lastAsked + 1 ? BATCH : 1);
     this.#lastAsked = sequence;
-    const at = (sequence - this.#firstMade) * TOKEN_BYTES;
-    return this.#made.toString("base64url", at, at + TOKEN_BYTES);
+    return (sequence - this.#firstMade) * TOKEN_BYTES;
+  }
+
+  #byte(at: number): number {
+    return this.#made[at] as number;
   }
 
   /**

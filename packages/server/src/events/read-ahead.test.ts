@@ -15,9 +15,11 @@ async function openReadAhead(events: number, read?: (options: ReadOptions) => Re
   const asked: number[] = [];
   const reader = new SelectionReader(
     EVERYTHING,
-    (options) => {
-      asked.push(options.after);
-      return read?.(options) ?? fixture.log.read(options);
+    {
+      read(options) {
+        asked.push(options.after);
+        return read?.(options) ?? fixture.log.read(options);
+      },
     },
     fixture.positions,
   );

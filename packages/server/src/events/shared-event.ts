@@ -7,7 +7,7 @@ import type { FeedEvent } from "./feed.js";
 import type { Positions } from "./positions.js";
 
 /** Token, positions and times of an event as it is sent, about, in bytes. */
-const PLACE_BYTES = 200;
+export const PLACE_BYTES: number = 200;
 
 /** Makes of a stored event what readers ask for, each form when it is first asked for, and once. */
 export class SharedEvent implements FeedEvent {
@@ -23,6 +23,10 @@ export class SharedEvent implements FeedEvent {
     this.log = log;
     this.size = sizeOf(log);
     this.#positions = positions;
+  }
+
+  get appendEnd(): number {
+    return this.log.appendEnd;
   }
 
   get resumeToken(): string {

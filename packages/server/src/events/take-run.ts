@@ -15,7 +15,7 @@ export function takeRun<T extends FeedEvent>(events: Iterable<T>, { maxEvents, m
   let bytes = 0;
   let appendStart = 0;
   for (const event of events) {
-    if (event.log.appendEnd !== taken.at(-1)?.log.appendEnd) appendStart = taken.length;
+    if (event.appendEnd !== taken.at(-1)?.appendEnd) appendStart = taken.length;
     taken.push(event);
     bytes += event.size;
     const fits = taken.length <= maxEvents && bytes <= maxBytes;

@@ -127,6 +127,31 @@ export interface ReadResult {
   readonly exhausted: boolean;
 }
 
+/** An event as it is stored, a part of a buffer: for who sends it on without looking at it. */
+export interface PackedEvent {
+  readonly buffer: Buffer;
+  readonly sequence: number;
+  readonly revision: number;
+  readonly appendEnd: number;
+  readonly storedAtMs: number;
+  readonly tombstone: boolean;
+  /** Where its stream, id, type, key, head and payload begin: each ends where the next one begins, texts are UTF-8. */
+  readonly streamAt: number;
+  readonly idAt: number;
+  readonly typeAt: number;
+  readonly keyAt: number;
+  readonly headAt: number;
+  readonly payloadAt: number;
+  readonly end: number;
+  /** The event; head and payload are views of the buffer. */
+  event(): LogEvent;
+}
+
+/** As {@link ReadResult}. */
+export interface PackedReadResult extends Omit<ReadResult, "events"> {
+  readonly events: readonly PackedEvent[];
+}
+
 /** What a log holds. */
 export interface LogRange {
   /** Oldest sequence that can be read from: the one after the newest that was trimmed; 1 if none was. */
@@ -191,6 +216,9 @@ export interface EventLog extends AsyncDisposable {
    * @throws ServiceError `CORRUPT_DATA` if the next event is not as it was stored; those behind it can be read
    */
   read(options: ReadOptions): Promise<ReadResult>;
+
+  /** As {@link read}, from logs that keep events packed: without an object for all that an event says. */
+  readPacked?(options: ReadOptions): Promise<PackedReadResult>;
 
   /**
    * The event of a stream with this id; `undefined` if there is none, or none any more.

@@ -6,7 +6,8 @@ import { blockOf } from "./sqlite-event-database.js";
 import type { EventLedger } from "./sqlite-event-ledger.js";
 import type { EventNames, StreamEntry, TypeEntry } from "./sqlite-event-names.js";
 import type { AppendOutcome, AppendPlaces, EventFailure } from "./sqlite-event-protocol.js";
-import { type EventContent, type EventPlace, type EventRecord, RecordWriter } from "./sqlite-event-record.js";
+import type { EventContent, EventPlace, EventRecord } from "./sqlite-event-record.js";
+import { RecordWriter } from "./sqlite-event-record-writer.js";
 import { addRow, DamagedEvent, type EventRow, NamesByNumber, prepareRow } from "./sqlite-event-row.js";
 
 type Places = Map<number, { readonly sequence: number; readonly revision: number }>;

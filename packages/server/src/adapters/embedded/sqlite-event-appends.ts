@@ -1,7 +1,8 @@
 /** Appends on their way to the writing thread. Runs in that too: imports only node: modules and what does so too. */
 import type { Append } from "../../ports/event-log.js";
 
-import { EventRecord, RecordWriter } from "./sqlite-event-record.js";
+import { EventRecord } from "./sqlite-event-record.js";
+import { RecordWriter } from "./sqlite-event-record-writer.js";
 
 /** What a record takes beside its content, about. */
 const RECORD_BYTES = 256;

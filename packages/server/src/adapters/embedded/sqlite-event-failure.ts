@@ -2,7 +2,7 @@
 import { PositionCompacted } from "../../ports/event-log.js";
 
 import type { EventFailure } from "./sqlite-event-protocol.js";
-import { DamagedEvent } from "./sqlite-event-row.js";
+import { DamagedLog } from "./sqlite-event-row.js";
 
 /** Result codes of SQLite, https://sqlite.org/rescode.html. */
 const SQLITE_CORRUPT = 11;
@@ -19,6 +19,6 @@ export function failureOf(error: unknown): EventFailure {
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && "errcode" in error ? Number(error.errcode) : 0;
   if ((code & 0xff) === SQLITE_FULL || code === SQLITE_IOERR_SHMSIZE) return { kind: "full", message };
-  const damaged = [SQLITE_CORRUPT, SQLITE_NOTADB].includes(code & 0xff) || error instanceof DamagedEvent;
+  const damaged = [SQLITE_CORRUPT, SQLITE_NOTADB].includes(code & 0xff) || error instanceof DamagedLog;
   return { kind: damaged ? "damaged" : "unavailable", message };
 }

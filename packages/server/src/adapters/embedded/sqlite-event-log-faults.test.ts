@@ -1,16 +1,13 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { DatabaseSync } from "node:sqlite";
 import type { Readable } from "node:stream";
 
 import { describe, expect, it } from "@jest/globals";
-import fc from "fast-check";
 
 import type { LogEvent } from "../../ports/event-log.js";
-import { ALL, draft, idsOf, readAll } from "../../ports/event-log-drafts.contract.js";
+import { draft, idsOf, readAll } from "../../ports/event-log-drafts.contract.js";
 
 import { SqliteEventLog } from "./sqlite-event-log.js";
 import { SOURCE_IMPORTS } from "./sqlite-thread.js";
@@ -148,69 +145,5 @@ describe("a disk that is full", () => {
     const { firstSequence } = await log.range();
     expect(idsOf(await readAll(log, { after: firstSequence - 1 }))).toEqual([...stored.slice(-2), ...later]);
     expect((await log.streamRange("s")).lastRevision).toBe(stored.length + later.length);
-  });
-});
-
-/** Makes a log with events of all sizes; what is in it. */
-async function fillLog(path: string): Promise<readonly LogEvent[]> {
-  await using log = await SqliteEventLog.open(path);
-  for (let n = 0; n < 60; n += 1) {
-    const [type, key, payload] = [
-      `type ${String(n % 3)}`,
-      `key ${String(n % 4)}`,
-      "x".repeat(n % 10 === 0 ? 9000 : 200),
-    ];
-    await log.append({ stream: `stream ${String(n % 5)}`, events: [draft(String(n), { type, key, payload })] });
-  }
-  return await readAll(log);
-}
-
-async function flipBit(path: string, at: number, bit: number): Promise<void> {
-  await using file = await open(path, "r+");
-  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, at);
-  await file.write(Buffer.of(buffer.readUInt8() ^ (1 << bit)), 0, 1, at);
-}
-
-describe("a database in which a bit has changed", () => {
-  it("gives out no event that is not as it was stored, but all that it does not refuse as damaged", async () => {
-    await using folder = await openTemporaryFolder();
-    const [good, bad] = [join(folder.path, "good.db"), join(folder.path, "bad.db")];
-    const stored = await fillLog(good);
-    const places = fc.record({ at: fc.nat({ max: (await stat(good)).size - 1 }), bit: fc.nat({ max: 7 }) });
-    let refused = 0;
-    await fc.assert(
-      fc.asyncProperty(places, async ({ at, bit }) => {
-        await copyFile(good, bad);
-        await flipBit(bad, at, bit);
-        await using log = await SqliteEventLog.open(bad).catch(() => undefined);
-        if (log === undefined) return;
-        for (const event of stored) {
-          const read = log.read({ ...ALL, after: event.sequence - 1, until: event.sequence });
-          const found = await read.catch((error: unknown) => error);
-          if (found instanceof Error) expect(found).toMatchObject({ reason: "CORRUPT_DATA" });
-          else expect(found).toMatchObject({ events: [event] });
-          if (found instanceof Error) refused += 1;
-        }
-      }),
-      { numRuns: 20 },
-    );
-    expect(refused).toBeGreaterThan(0);
-  }, 60_000);
-
-  it("gives out what comes before the damage, then says where that is, and goes on behind it", async () => {
-    await using folder = await openTemporaryFolder();
-    const path = join(folder.path, "events.db");
-    const stored = await fillLog(path);
-    const database = new DatabaseSync(path);
-    database.exec("UPDATE events SET payload = x'00' WHERE sequence = 31");
-    database.close();
-    await using log = await SqliteEventLog.open(path);
-    expect(await log.read(ALL)).toEqual({ events: stored.slice(0, 30), scannedTo: 30, exhausted: false });
-    const refused = log.read({ ...ALL, after: 30 });
-    await expect(refused).rejects.toMatchObject({ reason: "CORRUPT_DATA", message: /event 31 is damaged/ });
-    expect((await log.read({ ...ALL, after: 31 })).events).toEqual(stored.slice(31));
-    const retry = log.append({ stream: stored[30]?.stream ?? "", events: [draft("30", { type: "type 0" })] });
-    await expect(retry).rejects.toMatchObject({ reason: "CORRUPT_DATA" });
-    await log.append({ stream: "other", events: [draft("30")] });
   });
 });

@@ -9,6 +9,7 @@ import type {
   Following,
   LogEvent,
   LogRange,
+  PackedReadResult,
   ReadOptions,
   ReadResult,
   Retention,
@@ -108,14 +109,19 @@ export class SqliteEventLog implements EventLog {
   }
 
   async read(options: ReadOptions): Promise<ReadResult> {
+    const { events, ...rest } = await this.readPacked(options);
+    return { events: events.map((event) => event.event()), ...rest };
+  }
+
+  async readPacked(options: ReadOptions): Promise<PackedReadResult> {
     checkRead(options);
-    const { records, ...rest } = await this.#ask<"read">({ kind: "read", options });
-    return { events: readRecords(records), ...rest };
+    const { records, recordsBytes, ...rest } = await this.#ask<"read">({ kind: "read", options });
+    return { events: readRecords(records, recordsBytes), ...rest };
   }
 
   async find(stream: string, id: string): Promise<LogEvent | undefined> {
     const { records } = await this.#ask<"find">({ kind: "find", stream, id });
-    return readRecords(records)[0];
+    return readRecords(records)[0]?.event();
   }
 
   async previousPayloads(
@@ -123,7 +129,7 @@ export class SqliteEventLog implements EventLog {
   ): Promise<readonly (Uint8Array | undefined)[]> {
     const places = events.map(({ stream, key, sequence }) => ({ stream, key, sequence }));
     const { indexes, records } = await this.#ask<"previous">({ kind: "previous", events: places });
-    const found = new Map(readRecords(records).map(({ payload }, at) => [indexes[at], payload]));
+    const found = new Map(readRecords(records).map((record, at) => [indexes[at], record.content().payload]));
     return events.map((_, index) => found.get(index));
   }
 

@@ -56,8 +56,14 @@ export interface WriteResults {
   readonly close: undefined;
 }
 
+/** Records, one after the other, in the first bytes of a buffer. */
+export interface PackedRecords {
+  readonly records: ArrayBuffer;
+  readonly recordsBytes: number;
+}
+
 export interface ReadResults {
-  readonly read: { readonly records: ArrayBuffer; readonly scannedTo: number; readonly exhausted: boolean };
+  readonly read: PackedRecords & { readonly scannedTo: number; readonly exhausted: boolean };
   /** Of one event, or none. */
   readonly find: { readonly records: ArrayBuffer };
   /** Of those that were found: their indexes, and their records in that order. */

@@ -4,12 +4,16 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { PositionCompacted, type ReadOptions } from "../../ports/event-log.js";
 import { readsSystemOnly } from "../../ports/event-log-patterns.js";
 
+import { LogEnds } from "./sqlite-event-ends.js";
 import { failureOf } from "./sqlite-event-failure.js";
+import { EventGaps } from "./sqlite-event-gaps.js";
 import type { KeyedPlace, ReadResults } from "./sqlite-event-protocol.js";
-import { RecordWriter } from "./sqlite-event-record.js";
-import { addRow, type EventRow, NamesByNumber, prepareRow, SELECT_EVENTS } from "./sqlite-event-row.js";
+import { RecordWriter } from "./sqlite-event-record-writer.js";
+import { addRow, type EventRow, NamesByNumber, prepareRow } from "./sqlite-event-row.js";
 import { EventRun } from "./sqlite-event-run.js";
-import { selectionOf, type Selection, type Window } from "./sqlite-event-selection.js";
+import { EventScan } from "./sqlite-event-scan.js";
+import { type Condition, selectionOf } from "./sqlite-event-selection.js";
+import { eventSource } from "./sqlite-event-source.js";
 
 /** What one read looks at and returns, at most but for the rest of an append: bounds how long others wait. */
 const MAX_LOOKED_AT = 20_000;
@@ -26,6 +30,9 @@ const NEWEST_OF_KEY = `
 /** Statements that are kept, at most. Few differ: conditions list at most 64 types and streams, by number. */
 const MAX_PREPARED = 64;
 
+/** Those of the server, too. */
+const ALL_EVENTS: Condition = { sql: "TRUE", values: [] };
+
 type BoundedRead = ReadOptions & { readonly until: number };
 
 /** Answers questions about what is stored, within read transactions of the caller. */
@@ -33,14 +40,17 @@ export class EventReader {
   readonly #database: DatabaseSync;
   readonly #rowOf: (sequence: number) => EventRow;
   readonly #names: NamesByNumber;
+  readonly #ends: LogEnds;
+  readonly #gaps: EventGaps;
+  /** Size of an event, as the last read has found it. */
+  #eventBytes = 512;
   /** By their text. */
   readonly #prepared = new Map<string, StatementSync>();
-  readonly #statements: Readonly<Record<"range" | "find" | "previous" | "from" | "streamRange", StatementSync>>;
+  readonly #statements: Readonly<Record<"find" | "previous" | "from" | "streamRange", StatementSync>>;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = {
-      range: database.prepare("SELECT first_sequence AS first, last_sequence AS last FROM log"),
       find: database.prepare(
         `SELECT sequence FROM events INDEXED BY events_by_id
          WHERE id = ? AND stream_id = (SELECT stream_id FROM streams WHERE name = ?)`,
@@ -59,13 +69,19 @@ export class EventReader {
     };
     this.#rowOf = prepareRow(database);
     this.#names = new NamesByNumber(database, { keeps: true });
+    this.#ends = new LogEnds(database);
+    this.#gaps = new EventGaps(database, this.#ends);
   }
 
   read(options: ReadOptions): ReadResults["read"] {
-    const { first, last } = this.#range();
+    const ends = this.#ends.get();
     const { after, backwards = false } = options;
-    if (after < first - 1 && !readsSystemOnly(options)) throw new PositionCompacted(after, first);
-    const until = Math.min(options.until ?? last, last);
+    const until = Math.min(options.until ?? ends.last, ends.last);
+    if (until === ends.last) this.#ends.checkLast(ends);
+    if (after < ends.first - 1 && !readsSystemOnly(options)) {
+      this.#ends.checkFirst(ends);
+      throw new PositionCompacted(after, ends.first);
+    }
     const limits = {
       maxEvents: Math.min(options.maxEvents, MAX_EVENTS),
       maxBytes: Math.min(options.maxBytes, MAX_BYTES),
@@ -73,7 +89,7 @@ export class EventReader {
     const run = new EventRun(limits, backwards ? -1 : 1, backwards ? until + 1 : after, this.#names);
     const exhausted = this.#fill(run, { ...options, until });
     if (exhausted) run.end(backwards ? Math.min(after, until) + 1 : Math.max(after, until));
-    return { records: run.finish(), scannedTo: run.scannedTo, exhausted };
+    return { ...run.finish(), scannedTo: run.scannedTo, exhausted };
   }
 
   find(stream: string, id: string): ReadResults["find"] {
@@ -95,7 +111,7 @@ export class EventReader {
   }
 
   sequenceAt(timeMs: number): number {
-    const { first, last } = this.#range();
+    const { first, last } = this.#ends.get();
     let [low, high] = [first, last + 1];
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
@@ -115,12 +131,16 @@ export class EventReader {
   #fill(run: EventRun, options: BoundedRead): boolean {
     const { after, until, backwards = false } = options;
     const selection = selectionOf(this.#database, options);
-    const rows = this.#rowsOf(selection, options);
+    const isAll = selection.isAll && options.newestOfKey !== true;
+    const found = isAll ? ALL_EVENTS : conditionOf(selection, options);
+    const source = eventSource((sql) => this.#prepare(sql), { ...found, backwards, leavesInternal: isAll });
+    const gaps = isAll ? this.#gaps : undefined;
+    const scan = new EventScan({ source, run, backwards, gaps, eventBytes: this.#eventBytes });
     let lookedAt = 0;
     try {
       for (const window of selection.windows({ low: after + 1, high: until }, backwards)) {
         if (lookedAt >= MAX_LOOKED_AT && !run.isWithinAppend) return false;
-        for (const row of rows(window)) if (!run.add(row)) return false;
+        if (!scan.take(window)) return false;
         run.passed(backwards ? window.low : window.high);
         lookedAt += Math.max(1, window.high - window.low + 1);
       }
@@ -128,20 +148,9 @@ export class EventReader {
     } catch (error) {
       if (run.isEmpty || failureOf(error).kind !== "damaged") throw error;
       return false; // what comes before the damage is good
+    } finally {
+      this.#eventBytes = run.eventBytes(this.#eventBytes);
     }
-  }
-
-  /** Finds the selected events of a window. */
-  #rowsOf(
-    selection: Selection,
-    { newestOfKey = false, backwards = false, until }: BoundedRead,
-  ): (window: Window) => Iterable<EventRow> {
-    const newest = newestOfKey ? { sql: NEWEST_OF_KEY, values: [until] } : { sql: "", values: [] };
-    const statement = this.#prepare(
-      `${SELECT_EVENTS} e.sequence BETWEEN ? AND ? AND ${selection.sql} ${newest.sql} ORDER BY e.sequence ${backwards ? "DESC" : "ASC"}`,
-    );
-    const values = [...selection.values, ...newest.values];
-    return ({ low, high }) => statement.iterate(low, high, ...values) as Iterable<unknown> as Iterable<EventRow>;
   }
 
   #prepare(sql: string): StatementSync {
@@ -153,8 +162,8 @@ export class EventReader {
     this.#prepared.set(sql, statement);
     return statement;
   }
+}
 
-  #range(): { readonly first: number; readonly last: number } {
-    return this.#statements.range.get() as { first: number; last: number };
-  }
+function conditionOf({ sql, values }: Condition, { newestOfKey = false, until }: BoundedRead): Condition {
+  return newestOfKey ? { sql: `${sql} ${NEWEST_OF_KEY}`, values: [...values, until] } : { sql, values };
 }

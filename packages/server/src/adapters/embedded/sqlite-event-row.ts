@@ -1,7 +1,8 @@
 /** Stored events as records. Runs in the workers of a SqliteEventLog: imports only node: modules and what does so too. */
 import type { DatabaseSync } from "node:sqlite";
 
-import type { EventRecord, RecordWriter } from "./sqlite-event-record.js";
+import type { EventRecord } from "./sqlite-event-record.js";
+import type { RecordWriter } from "./sqlite-event-record-writer.js";
 
 /** Beginning of a statement that reads events, to go on with a condition. */
 export const SELECT_EVENTS = `
@@ -27,6 +28,9 @@ export type EventRow = readonly [
   payload: Uint8Array,
 ];
 
+/** Which of them are numbers. The names need not be known by number. */
+const NUMBERS = [0, 1, 2, 3, 4, 5, 6];
+
 /** Streams, and types, that are kept by number, at most: some MiB. */
 const MAX_KEPT = 10_000;
 
@@ -37,32 +41,46 @@ const MAX_KEPT = 10_000;
 export class NamesByNumber {
   readonly streams: (id: number) => string;
   readonly types: (id: number) => string;
+  /** The same as UTF-8. */
+  readonly streamBytes: (id: number) => Buffer;
+  readonly typeBytes: (id: number) => Buffer;
 
   /** @param keeps whether only what is committed will be looked up */
   constructor(database: DatabaseSync, { keeps }: { readonly keeps: boolean }) {
-    this.streams = nameLookup(database, "stream", keeps);
-    this.types = nameLookup(database, "type", keeps);
+    const keep = keeps ? kept : <T>(find: T): T => find;
+    this.streams = keep(nameLookup(database, "stream"));
+    this.types = keep(nameLookup(database, "type"));
+    this.streamBytes = keep((id: number) => Buffer.from(this.streams(id)));
+    this.typeBytes = keep((id: number) => Buffer.from(this.types(id)));
   }
 }
 
 /** A name that is lost is empty, and the checksum of the event does not agree. */
-function nameLookup(database: DatabaseSync, kind: "stream" | "type", keeps: boolean): (id: number) => string {
+function nameLookup(database: DatabaseSync, kind: "stream" | "type"): (id: number) => string {
   const statement = database.prepare(`SELECT name FROM ${kind}s WHERE ${kind}_id = ?`);
-  const find = (id: number): string => String(statement.get(id)?.["name"] ?? "");
-  if (!keeps) return find;
-  const kept = new Map<number, string>();
+  return (id) => String(statement.get(id)?.["name"] ?? "");
+}
+
+/** Keeps what `find` has found, unless it is empty. */
+function kept<T extends { readonly length: number }>(find: (id: number) => T): (id: number) => T {
+  const found = new Map<number, T>();
   return (id) => {
-    const known = kept.get(id);
+    const known = found.get(id);
     if (known !== undefined) return known;
-    const name = find(id);
-    if (kept.size >= MAX_KEPT) kept.clear();
-    if (name !== "") kept.set(id, name);
-    return name;
+    const value = find(id);
+    if (found.size >= MAX_KEPT) found.clear();
+    if (value.length > 0) found.set(id, value);
+    return value;
   };
 }
 
+/** What is stored is not what was written. */
+export class DamagedLog extends Error {
+  override readonly name: string = "DamagedLog";
+}
+
 /** An event is not what was written. */
-export class DamagedEvent extends Error {
+export class DamagedEvent extends DamagedLog {
   override readonly name = "DamagedEvent";
 
   constructor(sequence: number) {
@@ -94,6 +112,7 @@ export function addRow(records: RecordWriter, row: EventRow, names: NamesByNumbe
 export function addNamedRow(records: RecordWriter, row: EventRow, stream: string, type: string): EventRecord {
   const [sequence, revision, appendStart, appendEnd, storedAtMs, tombstone, checksum] = row;
   const [, , , , , , , , id, , key, head, payload] = row;
+  if (!hasItsTypes(row)) throw new DamagedEvent(sequence);
   const before = records.length;
   const record = records.add(
     { stream, id, type, key: key ?? "", tombstone: tombstone !== 0, head, payload },
@@ -102,4 +121,12 @@ export function addNamedRow(records: RecordWriter, row: EventRow, stream: string
   if (record.checksum() === checksum) return record;
   records.cut(before);
   throw new DamagedEvent(sequence);
+}
+
+/** Where a bit has changed, columns may have other types than those that the table says. */
+function hasItsTypes(row: EventRow): boolean {
+  const [id, , key, head, payload] = row.slice(8);
+  const hasTexts = typeof id === "string" && (key === null || typeof key === "string");
+  const hasNumbers = NUMBERS.every((index) => typeof row[index] === "number");
+  return hasTexts && hasNumbers && head instanceof Uint8Array && payload instanceof Uint8Array;
 }

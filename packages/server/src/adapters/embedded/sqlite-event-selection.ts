@@ -19,13 +19,15 @@ export interface Window {
 }
 
 /** A part of a WHERE clause. */
-interface Condition {
+export interface Condition {
   readonly sql: string;
   readonly values: readonly SQLInputValue[];
 }
 
 /** The events that a read asks for: a condition on the row `e` of events, and where in the log there can be such. */
 export interface Selection extends Condition {
+  /** It is all that does not belong to the server. */
+  readonly isAll: boolean;
   /** The parts of `range` to look at, in the order of reading. */
   windows(range: Window, backwards: boolean): Iterable<Window>;
 }
@@ -38,6 +40,7 @@ export function selectionOf(database: DatabaseSync, { types = [], streams = [] }
   const seeks = [ofStream, typesAreNoted ? ofType : undefined].flatMap((names) => names?.seek ?? []);
   const conditions = [ofStream ?? { sql: "e.stream_id > 0", values: [] }, ...(ofType ? [ofType] : [])];
   return {
+    isAll: ofStream === undefined && ofType === undefined,
     sql: conditions.map(({ sql }) => sql).join(" AND "),
     values: conditions.flatMap(({ values }) => values),
     windows: (range, backwards) =>

@@ -4,6 +4,7 @@ import { workerData } from "node:worker_threads";
 import { EventAppender } from "./sqlite-event-appender.js";
 import { unpackAppends } from "./sqlite-event-appends.js";
 import { openForWriting } from "./sqlite-event-database.js";
+import { LogEnds } from "./sqlite-event-ends.js";
 import { failureOf } from "./sqlite-event-failure.js";
 import { EventLedger } from "./sqlite-event-ledger.js";
 import { EventNames } from "./sqlite-event-names.js";
@@ -13,6 +14,9 @@ import { GOES_ON, serveCommits } from "./sqlite-group-commit.js";
 
 const { path, maxPages } = workerData as EventWorkerData;
 const database = openForWriting(path, maxPages);
+const ends = new LogEnds(database);
+ends.checkFirst(ends.get());
+ends.checkLast(ends.get());
 const ledger = new EventLedger(database);
 const names = new EventNames(database);
 const appender = new EventAppender(database, ledger, names);

@@ -5,7 +5,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { QueryScope } from "../../ports/query-engine.js";
 
 import { protoMapJson, protoText, protoTimeMs } from "./proto-fields.js";
-import { RecordWriter } from "./sqlite-event-record.js";
+import { RecordWriter } from "./sqlite-event-record-writer.js";
 import { addNamedRow, type EventRow } from "./sqlite-event-row.js";
 import { RowRecord } from "./sqlite-item-record.js";
 import { QueryError } from "./sqlite-query-failure.js";

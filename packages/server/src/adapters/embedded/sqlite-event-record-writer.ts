@@ -87,7 +87,7 @@ export class RecordWriter {
     at = copyBytes(from.bytes, from.partsAt, idEnd, buffer, at);
     at = copyBytes(type, 0, type.length, buffer, at);
     copyBytes(from.bytes, idEnd, from.partsAt + from.partsBytes, buffer, at);
-    if (crc32(buffer, start, end) !== from.checksum) return false;
+    if (crc32(view, start, end) !== from.checksum) return false;
     this.#length = end;
     return true;
   }

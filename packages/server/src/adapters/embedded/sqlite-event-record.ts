@@ -88,7 +88,8 @@ export class EventRecord implements PackedEvent {
 
   /** Of all of the record. */
   checksum(): number {
-    return crc32(this.buffer, this.#start, this.end);
+    const { buffer, byteOffset, byteLength } = this.buffer;
+    return crc32(new DataView(buffer, byteOffset, byteLength), this.#start, this.end);
   }
 
   /** Whether the other record says the same, wherever it is. */

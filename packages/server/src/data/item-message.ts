@@ -1,6 +1,6 @@
 import { DataItem, decodeMessage, Item, timestampOfMs } from "@millrace/shared-types";
 
-import { written } from "../events/written.js";
+import { written } from "../wire/written.js";
 import type { Row } from "../ports/item-store.js";
 
 type Writer = Parameters<Parameters<typeof written>[0]>[0];

@@ -10,7 +10,7 @@ import {
   MAX_LIST_BATCH_BYTES,
 } from "@millrace/shared-types";
 
-import { laidOut } from "../events/written.js";
+import { laidOut } from "../wire/written.js";
 import type { CallContext } from "../rpc/call-context.js";
 
 import type { DataDeps } from "./data-deps.js";

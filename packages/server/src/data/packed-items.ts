@@ -1,4 +1,5 @@
 import type { PackedRows, Row } from "../ports/item-store.js";
+import { fieldSource } from "../wire/field-writer.js";
 
 import { ItemBytes, MAX_ITEM_BYTES } from "./item-bytes.js";
 
@@ -23,7 +24,7 @@ export interface PackedItems {
 export function packItems(rows: PackedRows, tag: number): PackedItems {
   const room = takeRoom(rows.buffer.length + rows.count * MAX_ITEM_BYTES);
   const items = new ItemBytes(room);
-  const from = { buffer: rows.buffer, view: viewOf(rows.buffer) };
+  const from = fieldSource(rows.buffer);
   rows.forEach((row) => items.addPacked(row, from, tag));
   return lent(room, items);
 }
@@ -52,8 +53,4 @@ function takeRoom(bytes: number): Buffer {
 
 function giveBack(room: Buffer): void {
   if (spareRooms.length < MAX_SPARE_ROOMS && room.length <= MAX_SPARE_ROOM_BYTES) spareRooms.push(room);
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
 }

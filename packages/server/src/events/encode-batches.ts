@@ -5,7 +5,7 @@ import type { EventsDeps } from "./events-deps.js";
 import type { FeedEvent } from "./feed.js";
 import { takeRun } from "./take-run.js";
 import type { EventView } from "./watch-plan.js";
-import { written } from "./written.js";
+import { written } from "../wire/written.js";
 
 /** Events of a message, unless one publication is larger, in bytes. */
 export const BATCH_BYTES: number = 128 * 1024;

@@ -2,7 +2,7 @@ import { decodeMessage, encodeMessage, Event, timestampOfMs } from "@millrace/sh
 
 import type { EventDraft, LogEvent } from "../ports/event-log.js";
 
-import { written } from "./written.js";
+import { written } from "../wire/written.js";
 
 /** Field 16, bytes. */
 const PREVIOUS_PAYLOAD_TAG = 0x82;

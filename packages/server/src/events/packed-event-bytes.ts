@@ -1,6 +1,7 @@
 import { timestampOfMs, Timestamp, encodeMessage } from "@millrace/shared-types";
 
 import type { PackedEvent } from "../ports/event-log.js";
+import { FieldWriter } from "../wire/field-writer.js";
 
 import { TIMESTAMP_TAG } from "./event-message.js";
 import { type Positions, TOKEN_CHARS } from "./positions.js";
@@ -19,19 +20,13 @@ const TAG = {
   publishTime: 0x72,
 };
 
-const TWO_POW_31 = 2 ** 31;
-
 /** What an event takes beside stream, id, type, key, head and payload, in bytes, at most: tags, lengths, numbers, times and its token. */
 const MAX_PLACE_BYTES = 160;
 
 /** Small events share memory of this size, in bytes: one that is kept holds no more than this of its neighbours. */
 const SLAB_BYTES = 16 * 1024;
 
-/** Up to this length, in bytes, a loop copies in less time than a call. */
-const SHORT_BYTES = 48;
-
-let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-let pos = 0;
+let slab = new FieldWriter(Buffer.allocUnsafeSlow(SLAB_BYTES));
 
 /** The time of the event before, serialized: many have the same. */
 let time: Uint8Array = new Uint8Array(0);
@@ -42,35 +37,31 @@ let timeMs = Number.NaN;
  * another, because what watchers read from storage is made of it: a third of the time.
  */
 export function packedEventBytes(event: PackedEvent, positions: Positions, hasPayload: boolean): Uint8Array {
-  const { buffer, streamAt, idAt, typeAt, keyAt, headAt, payloadAt, end, sequence, storedAtMs } = event;
-  const start = reserve(end - streamAt + MAX_PLACE_BYTES);
+  const { streamAt, idAt, typeAt, keyAt, headAt, payloadAt, end, sequence, storedAtMs } = event;
+  const writer = writerFor(end - streamAt + MAX_PLACE_BYTES);
+  const start = writer.length;
   if (storedAtMs !== timeMs) setTime(storedAtMs);
-  addPart(TAG.id, buffer, idAt, typeAt);
-  addPart(TAG.type, buffer, typeAt, keyAt);
-  if (hasPayload) addPart(TAG.payload, buffer, payloadAt, end);
-  const hasTimestamp = headAt < payloadAt && buffer[headAt] === TIMESTAMP_TAG;
-  if (!hasTimestamp) addTime(TIMESTAMP_TAG);
-  addNumber(TAG.sequence, sequence);
-  addPart(TAG.stream, buffer, streamAt, idAt);
-  addNumber(TAG.revision, event.revision);
-  slab[pos++] = TAG.resumeToken;
-  slab[pos++] = TOKEN_CHARS;
-  positions.writeTokenAfter(sequence, slab, pos);
-  pos += TOKEN_CHARS;
-  addPart(TAG.key, buffer, keyAt, headAt);
-  if (event.tombstone) addNumber(TAG.tombstone, 1);
-  addTime(TAG.publishTime);
-  copy(buffer, headAt, payloadAt);
-  return new Uint8Array(slab.buffer, slab.byteOffset + start, pos - start);
+  writer.part(TAG.id, event, idAt, typeAt);
+  writer.part(TAG.type, event, typeAt, keyAt);
+  if (hasPayload) writer.part(TAG.payload, event, payloadAt, end);
+  const hasTimestamp = headAt < payloadAt && event.buffer[headAt] === TIMESTAMP_TAG;
+  if (!hasTimestamp) addTime(writer, TIMESTAMP_TAG);
+  writer.number(TAG.sequence, sequence);
+  writer.part(TAG.stream, event, streamAt, idAt);
+  writer.number(TAG.revision, event.revision);
+  writer.begin(TAG.resumeToken, TOKEN_CHARS);
+  writer.leave(TOKEN_CHARS, (target, at) => positions.writeTokenAfter(sequence, target, at));
+  writer.part(TAG.key, event, keyAt, headAt);
+  if (event.tombstone) writer.number(TAG.tombstone, 1);
+  addTime(writer, TAG.publishTime);
+  writer.copy(event, headAt, payloadAt);
+  return writer.since(start);
 }
 
-/** Makes room for an event; where it begins. */
-function reserve(bytes: number): number {
-  if (slab.length - pos < bytes) {
-    slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
-    pos = 0;
-  }
-  return pos;
+/** One that has room for an event. */
+function writerFor(bytes: number): FieldWriter {
+  if (slab.room < bytes) slab = new FieldWriter(Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes)));
+  return slab;
 }
 
 function setTime(ms: number): void {
@@ -78,35 +69,7 @@ function setTime(ms: number): void {
   timeMs = ms;
 }
 
-function addTime(tag: number): void {
-  slab[pos++] = tag;
-  slab[pos++] = time.length;
-  for (let at = 0; at < time.length; at++) slab[pos++] = time[at] as number;
-}
-
-function addNumber(tag: number, value: number): void {
-  if (value === 0) return;
-  slab[pos++] = tag;
-  addVarint(value);
-}
-
-function addPart(tag: number, from: Buffer, begin: number, end: number): void {
-  if (begin === end) return;
-  slab[pos++] = tag;
-  addVarint(end - begin);
-  copy(from, begin, end);
-}
-
-function addVarint(value: number): void {
-  let rest = value;
-  for (; rest >= TWO_POW_31; rest = Math.floor(rest / 0x80)) slab[pos++] = (rest % 0x80) | 0x80;
-  for (; rest >= 0x80; rest >>>= 7) slab[pos++] = (rest & 0x7f) | 0x80;
-  slab[pos++] = rest;
-}
-
-function copy(from: Buffer, begin: number, end: number): void {
-  if (end - begin > SHORT_BYTES) {
-    from.copy(slab, pos, begin, end);
-    pos += end - begin;
-  } else for (let at = begin; at < end; at++) slab[pos++] = from[at] as number;
+function addTime(writer: FieldWriter, tag: number): void {
+  writer.begin(tag, time.length);
+  writer.append(time);
 }

@@ -130,6 +130,8 @@ export interface ReadResult {
 /** An event as it is stored, a part of a buffer: for who sends it on without looking at it. */
 export interface PackedEvent {
   readonly buffer: Buffer;
+  /** The same. */
+  readonly view: DataView;
   readonly sequence: number;
   readonly revision: number;
   readonly appendEnd: number;

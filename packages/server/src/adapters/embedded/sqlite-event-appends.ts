@@ -1,6 +1,7 @@
 /** Appends on their way to the writing thread. Runs in that too: imports only node: modules and what does so too. */
 import type { Append } from "../../ports/event-log.js";
 
+import { viewOf } from "./crc32.js";
 import { EventRecord } from "./sqlite-event-record.js";
 import { RecordWriter } from "./sqlite-event-record-writer.js";
 
@@ -32,13 +33,14 @@ export interface PackedAppend {
 /** The appends in a buffer that {@link packAppends} made. */
 export function unpackAppends(appends: ArrayBuffer): PackedAppend[] {
   const buffer = Buffer.from(appends);
+  const view = viewOf(buffer);
   const unpacked: PackedAppend[] = [];
   for (let at = 0; at < buffer.length;) {
     const expected = buffer.readDoubleLE(at);
     const count = buffer.readDoubleLE(at + 8);
     at += 16;
     const records = Array.from({ length: count }, () => {
-      const record = new EventRecord(buffer, at);
+      const record = new EventRecord(buffer, at, view);
       at = record.end;
       return record;
     });

@@ -1,5 +1,5 @@
 /** Makes records of a SqliteEventLog. Runs in its workers too: imports only node: modules and what does so too. */
-import { crc32 } from "./crc32.js";
+import { crc32, viewOf } from "./crc32.js";
 import type { PackedEvents } from "./sqlite-event-packed.js";
 import type { PackedRecords } from "./sqlite-event-protocol.js";
 import {
@@ -55,7 +55,7 @@ export class RecordWriter {
     this.#addText(start, 3, key);
     this.#addBytes(start, 4, head);
     this.#addBytes(start, 5, payload);
-    const record = new EventRecord(this.#buffer, start);
+    const record = new EventRecord(this.#buffer, start, this.#view);
     if (place !== undefined) record.setPlace(place);
     return record;
   }
@@ -143,10 +143,6 @@ export class RecordWriter {
   #transfer(bytes: number): ArrayBuffer {
     return (this.#buffer.buffer as ArrayBuffer).transfer(bytes);
   }
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** Copies a part of `from`; where the copy ends. */

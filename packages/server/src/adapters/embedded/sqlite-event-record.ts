@@ -7,7 +7,7 @@
  */
 import type { EventDraft, LogEvent, PackedEvent } from "../../ports/event-log.js";
 
-import { crc32 } from "./crc32.js";
+import { crc32, viewOf } from "./crc32.js";
 
 /** Where an event is in the log. */
 export interface EventPlace {
@@ -36,6 +36,7 @@ export const PARTS_AT: number = LENGTHS_AT + 4 * PARTS.length;
 /** A view of one record in a buffer. */
 export class EventRecord implements PackedEvent {
   readonly buffer: Buffer;
+  readonly view: DataView;
   readonly streamAt: number;
   readonly idAt: number;
   readonly typeAt: number;
@@ -46,8 +47,10 @@ export class EventRecord implements PackedEvent {
   readonly end: number;
   readonly #start: number;
 
-  constructor(buffer: Buffer, start: number) {
+  /** @param view of the buffer, if there is one already */
+  constructor(buffer: Buffer, start: number, view: DataView = viewOf(buffer)) {
     this.buffer = buffer;
+    this.view = view;
     this.#start = start;
     this.streamAt = start + PARTS_AT;
     this.idAt = this.streamAt + this.#lengthOf(0);
@@ -59,23 +62,23 @@ export class EventRecord implements PackedEvent {
   }
 
   get sequence(): number {
-    return this.buffer.readDoubleLE(this.#start);
+    return this.view.getFloat64(this.#start, true);
   }
 
   get revision(): number {
-    return this.buffer.readDoubleLE(this.#start + 8);
+    return this.view.getFloat64(this.#start + 8, true);
   }
 
   get appendEnd(): number {
-    return this.buffer.readDoubleLE(this.#start + 24);
+    return this.view.getFloat64(this.#start + 24, true);
   }
 
   get storedAtMs(): number {
-    return this.buffer.readDoubleLE(this.#start + 32);
+    return this.view.getFloat64(this.#start + 32, true);
   }
 
   get tombstone(): boolean {
-    return this.buffer.readUInt32LE(this.#start + TOMBSTONE_AT) === 1;
+    return this.view.getUint32(this.#start + TOMBSTONE_AT, true) === 1;
   }
 
   setPlace({ sequence, revision, appendStart, appendEnd, storedAtMs }: EventPlace): void {
@@ -88,8 +91,7 @@ export class EventRecord implements PackedEvent {
 
   /** Of all of the record. */
   checksum(): number {
-    const { buffer, byteOffset, byteLength } = this.buffer;
-    return crc32(new DataView(buffer, byteOffset, byteLength), this.#start, this.end);
+    return crc32(this.view, this.#start, this.end);
   }
 
   /** Whether the other record says the same, wherever it is. */
@@ -123,7 +125,7 @@ export class EventRecord implements PackedEvent {
 
   /** Of one of the {@link PARTS}. */
   #lengthOf(index: number): number {
-    return this.buffer.readUInt32LE(this.#start + LENGTHS_AT + 4 * index);
+    return this.view.getUint32(this.#start + LENGTHS_AT + 4 * index, true);
   }
 
   #text(begin: number, end: number): string {
@@ -138,9 +140,10 @@ export class EventRecord implements PackedEvent {
 /** The records at the beginning of a buffer, so many bytes of them. */
 export function readRecords(records: ArrayBuffer, bytes: number = records.byteLength): EventRecord[] {
   const buffer = Buffer.from(records, 0, bytes);
+  const view = viewOf(buffer);
   const found: EventRecord[] = [];
   for (let at = 0; at < buffer.length;) {
-    const record = new EventRecord(buffer, at);
+    const record = new EventRecord(buffer, at, view);
     found.push(record);
     at = record.end;
   }

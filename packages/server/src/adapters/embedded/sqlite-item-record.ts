@@ -8,7 +8,7 @@
  */
 import type { PackedRow, PackedRows, Row } from "../../ports/item-store.js";
 
-import { crc32 } from "./crc32.js";
+import { crc32, viewOf } from "./crc32.js";
 
 const DATA_CHECKSUM_AT = 4;
 const VERSION_AT = 8;
@@ -74,7 +74,7 @@ export class RowRecord implements PackedRow {
 
   constructor(buffer: Buffer, start = 0) {
     this.#buffer = buffer;
-    this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    this.#view = viewOf(buffer);
     this.moveTo(start);
   }
 

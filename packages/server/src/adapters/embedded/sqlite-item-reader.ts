@@ -79,7 +79,7 @@ export class ItemReader {
     };
     const run = new RowRun(scan);
     const exhausted = run.fillPacked({
-      fetch: (rows, last) => this.#all(sql, values(rows, last)),
+      fetch: (rows, last) => this.#each(sql, values(rows, last)),
       fetchPacked: (rows, maxRowBytes, last) => this.#packed(packedSql, values(rows, last), maxRowBytes),
       hasData: !keysOnly,
       rowBytes: Math.max(1, keysOnly ? 0 : dataBytes / Math.max(1, total)),
@@ -94,7 +94,7 @@ export class ItemReader {
     if (scan.afterVersion > 0 && known < changesFrom) throw new SnapshotExpired(known, changesFrom);
     const run = new RowRun(scan);
     const exhausted = run.fill((rows, last) =>
-      this.#all(
+      this.#each(
         `SELECT ${columns("c")} FROM current AS c INDEXED BY current_by_version ${joined("c")}
          WHERE c.collection_id = ? AND c.version > ? ORDER BY c.version LIMIT ? + 0`,
         [collectionId, last?.version ?? scan.afterVersion, rows],
@@ -165,6 +165,13 @@ export class ItemReader {
     const statement = this.#prepare(sql);
     statement.setReturnArrays(true);
     return statement.all(...values) as unknown as FoundRow[];
+  }
+
+  /** Rows that are read one by one. */
+  #each(sql: string, values: readonly (number | bigint | Uint8Array)[]): Iterable<FoundRow> {
+    const statement = this.#prepare(sql);
+    statement.setReturnArrays(true);
+    return statement.iterate(...values) as unknown as Iterable<FoundRow>;
   }
 
   #packed(sql: string, values: readonly (number | Uint8Array)[], maxRowBytes: number): PackedRows {

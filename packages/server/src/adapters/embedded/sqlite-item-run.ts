@@ -7,7 +7,7 @@ import { DamagedRow, RecordCollector } from "./sqlite-item-record-collector.js";
 const MAX_ROWS = 5_000;
 const MAX_BYTES = 8 * 1024 * 1024;
 
-/** Rows that are fetched one by one: bounds what is fetched in vain when they turn out to be large. */
+/** Rows that are fetched one by one before others are fetched as one again. */
 const CHUNK_ROWS = 64;
 
 /** Rows that are fetched as one: those of a batch, and the next one, which says whether there are more. */
@@ -21,8 +21,8 @@ const SMALL_ROW_BYTES = 4 * 1024;
 
 /** How rows of a scan are fetched. Not more than are asked for; fewer: there are no more. */
 export interface RowSource {
-  /** Rows after the last one that was taken, if any. */
-  readonly fetch: (rows: number, last: RowRecord | undefined) => readonly FoundRow[];
+  /** Rows after the last one that was taken, if any. Each is read when it is asked for: it may be large. */
+  readonly fetch: (rows: number, last: RowRecord | undefined) => Iterable<FoundRow>;
   /** The same as one; rows that are larger than `maxRowBytes` are left out. */
   readonly fetchPacked: (rows: number, maxRowBytes: number, last: RowRecord | undefined) => PackedRows;
   /** Whether rows have their data. */
@@ -31,7 +31,7 @@ export interface RowSource {
   readonly rowBytes: number;
 }
 
-/** What became of rows that were fetched as one. */
+/** What became of rows that were fetched: `some` are taken, and others come next. */
 type Taken = "all" | "all that fit" | "some";
 
 /** Collects rows while they are within the limits, or the first one alone. */
@@ -54,12 +54,10 @@ export class RowRun {
    * @param fetch gives the rows after the last one that was taken, if any: not more than it is asked for; fewer: there are no more
    * @throws {DamagedRow} if already the first row is damaged: what comes before the damage is good
    */
-  fill(fetch: (rows: number, last: RowRecord | undefined) => readonly FoundRow[]): boolean {
+  fill(fetch: RowSource["fetch"]): boolean {
     for (;;) {
-      const wanted = Math.min(CHUNK_ROWS, this.#maxRows - this.#rows + 1);
-      const found = fetch(wanted, this.last);
-      for (const row of found) if (!this.#take(row)) return false;
-      if (found.length < wanted) return true;
+      const taken = this.#takeSome(fetch);
+      if (taken !== "some") return taken === "all";
     }
   }
 
@@ -78,11 +76,21 @@ export class RowRun {
       if (taken === "all that fit") return false;
       if (taken === "all" && packed[0] < wanted) return true;
       if (taken === "all") continue;
-      const few = Math.min(CHUNK_ROWS, this.#maxRows - this.#rows + 1);
-      const found = fetch(few, this.last);
-      for (const row of found) if (!this.#take(row)) return false;
-      if (found.length < few) return true;
+      const takenByOne = this.#takeSome(fetch);
+      if (takenByOne !== "some") return takenByOne === "all";
     }
+  }
+
+  /** Takes rows one by one, for a while. */
+  #takeSome(fetch: RowSource["fetch"]): Taken {
+    const wanted = Math.min(CHUNK_ROWS, this.#maxRows - this.#rows + 1);
+    let left = wanted;
+    for (const row of fetch(wanted, this.last)) {
+      if (!this.#take(row)) return "all that fit";
+      if (this.#bytes >= this.#maxBytes) return "all that fit"; // without a look at the next, which may be large
+      left -= 1;
+    }
+    return left > 0 ? "all" : "some";
   }
 
   /** Takes the records up to one that is left out; none, if any of them is damaged or does not belong there. */

@@ -151,8 +151,16 @@ function logEnd(call: LiveCall, error: ServiceError | StatusError | undefined, d
   const counts = { received: requests.messages, sent: responses.messages, durationMs: Math.round(durationMs) };
   if (error === undefined) return log.debug({ code: "OK", ...counts }, "call ended");
   const fields = { code: statusCodeName(error.code), reason: reasonOf(error), details: error.message, ...counts };
-  if (error.code !== StatusCode.INTERNAL) return log.info({ ...fields, peer: wire.peer }, "call ended");
-  log.error({ ...fields, err: error.cause ?? error }, "call failed");
+  if (error.code === StatusCode.INTERNAL) return log.error({ ...fields, err: error.cause ?? error }, "call failed");
+  if (isOfStorage(error)) return log.warn({ ...fields, err: error.cause }, "call failed");
+  log.info({ ...fields, peer: wire.peer }, "call ended");
+}
+
+/** Whether an operator has to look after the storage: callers are told nothing of why. */
+function isOfStorage(error: ServiceError | StatusError): boolean {
+  const reason = reasonOf(error);
+  if (reason === "CORRUPT_DATA") return true;
+  return (reason === "BACKEND_UNAVAILABLE" || reason === "QUOTA_EXCEEDED") && error.cause !== undefined;
 }
 
 function reasonOf(error: ServiceError | StatusError): string | undefined {

@@ -22,9 +22,11 @@ export interface Stores extends AsyncDisposable {
   readonly tokenSecret: Uint8Array;
 }
 
-/** What a store itself has to enforce. */
-export interface StoreLimits {
+/** What a store itself has to enforce, and tell of. */
+export interface StoreOptions {
   readonly maxMetricSeries: number;
+  /** Told of a store to which nothing can be written any more until the server is started anew. */
+  readonly onLost: (error: Error) => void;
 }
 
 /** What queries may use of the machine. */
@@ -36,17 +38,17 @@ export interface QueryEngineUse {
 }
 
 /** The stores in the folder `dataDir`, or in memory if there is none. Only the ones that are used are imported. */
-export async function openStores(dataDir: string | undefined, limits: StoreLimits): Promise<Stores> {
-  return dataDir === undefined ? memoryStores(limits) : embeddedStores(dataDir, limits);
+export async function openStores(dataDir: string | undefined, options: StoreOptions): Promise<Stores> {
+  return dataDir === undefined ? memoryStores(options) : embeddedStores(dataDir, options);
 }
 
-async function embeddedStores(dataDir: string, limits: StoreLimits): Promise<Stores> {
+async function embeddedStores(dataDir: string, options: StoreOptions): Promise<Stores> {
   const { openEmbeddedStores } = await import("./adapters/embedded/embedded-stores.js");
-  const { identity, ...stores } = await openEmbeddedStores(dataDir, limits);
+  const { identity, ...stores } = await openEmbeddedStores(dataDir, options);
   return { ...stores, ...identity };
 }
 
-async function memoryStores({ maxMetricSeries }: StoreLimits): Promise<Stores> {
+async function memoryStores({ maxMetricSeries }: StoreOptions): Promise<Stores> {
   const [{ MemoryBlobStore }, { MemoryRecordStore }, { MemoryEventLog }, { MemoryItemStore }, { MemoryMetricStore }] =
     await Promise.all([
       import("./adapters/memory/memory-blob-store.js"),

@@ -17,6 +17,7 @@ import { SqliteItemStore } from "./sqlite-item-store.js";
 import { SqliteMetricStore } from "./sqlite-metric-store.js";
 import { SqliteQueryEngine, type SqliteQueryEngineOptions } from "./sqlite-query-engine.js";
 import { SqliteRecordStore } from "./sqlite-record-store.js";
+import type { LossListener } from "./sqlite-thread.js";
 
 /** Everything that a server on one machine keeps, in one folder. */
 export interface EmbeddedStores extends AsyncDisposable {
@@ -33,6 +34,8 @@ export interface EmbeddedStores extends AsyncDisposable {
 export interface EmbeddedStoresOptions extends FsBlobStoreOptions {
   /** Default: 100,000. */
   readonly maxMetricSeries?: number;
+  /** Told of each database to which nothing can be written any more; `error` says which, its cause why. Default: nobody. */
+  readonly onLost?: LossListener | undefined;
 }
 
 /**
@@ -42,16 +45,16 @@ export interface EmbeddedStoresOptions extends FsBlobStoreOptions {
  */
 export async function openEmbeddedStores(
   path: string,
-  { maxMetricSeries = DEFAULT_LIMITS.maxMetricSeries, ...options }: EmbeddedStoresOptions = {},
+  { maxMetricSeries = DEFAULT_LIMITS.maxMetricSeries, onLost, ...options }: EmbeddedStoresOptions = {},
 ): Promise<EmbeddedStores> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await DataDir.open(path));
   const openingRecords = openBeside(stack, SqliteRecordStore.open(join(path, "records.db")));
-  const openingLog = openBeside(stack, SqliteEventLog.open(join(path, "events.db")));
-  const openingItems = openBeside(stack, SqliteItemStore.open(join(path, "items.db")));
+  const openingLog = openBeside(stack, SqliteEventLog.open(join(path, "events.db"), { onLost }));
+  const openingItems = openBeside(stack, SqliteItemStore.open(join(path, "items.db"), { onLost }));
   const openingMetrics = openBeside(
     stack,
-    SqliteMetricStore.open(join(path, "metrics.db"), { maxSeries: maxMetricSeries }),
+    SqliteMetricStore.open(join(path, "metrics.db"), { maxSeries: maxMetricSeries, onLost }),
   );
   const blobs = stack.use(await FsBlobStore.open(path, options)); // while the threads start
   const opening = [openingRecords, openingLog, openingItems, openingMetrics] as const;

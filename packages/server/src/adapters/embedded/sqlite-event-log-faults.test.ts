@@ -19,7 +19,8 @@ const MODULE = new URL("./sqlite-event-log.ts", import.meta.url).href;
 const PRELUDE = `
   const [module, path, name] = process.argv.slice(1);
   const { SqliteEventLog } = await import(module);
-  const log = await SqliteEventLog.open(path);
+  const losses = [];
+  const log = await SqliteEventLog.open(path, { onLost: (error) => losses.push(String(error.cause)) });
   const append = (stream, id) => {
     const event = { id, type: "thing", key: "", tombstone: false, head: new Uint8Array(9), payload: Buffer.from(id.repeat(20)) };
     return log.append({ stream, events: [event] });
@@ -44,7 +45,7 @@ const UNTIL_FAILURE = `${PRELUDE}
   for (let n = 0; failure === ""; n += 1) failure = await tryAppend(String(n));
   const again = await tryAppend("again");
   const { events } = await log.read({ after: 0, maxEvents: 100_000, maxBytes: 1e9 });
-  console.log(JSON.stringify({ failure, again, acknowledged, read: events.map(({ id }) => id) }));
+  console.log(JSON.stringify({ failure, again, losses, acknowledged, read: events.map(({ id }) => id) }));
   process.exit();`;
 
 type Child = ChildProcessByStdio<null, Readable, null>;
@@ -101,13 +102,16 @@ describe("a process that is killed while it appends", () => {
 });
 
 describe("a disk that fails to write", () => {
-  it("ends all appending until the log is opened anew, loses nothing, and does not end reading", async () => {
+  it("ends all appending until the log is opened anew, says so once, loses nothing, and does not end reading", async () => {
     await using folder = await openTemporaryFolder();
     const path = join(folder.path, "events.db");
     const child = runOn(path, UNTIL_FAILURE, "", "sh", "-c", 'ulimit -f 1000; exec "$@"', "sh"); // larger files fail with EFBIG
     const output = (await child.stdout.toArray()).join("");
-    const outcome = JSON.parse(output) as { failure: string; again: string; acknowledged: string[]; read: string[] };
+    const outcome = JSON.parse(output) as {
+      readonly [list in "losses" | "acknowledged" | "read"]: readonly string[];
+    };
     expect(outcome).toMatchObject({ failure: "BACKEND_UNAVAILABLE", again: "BACKEND_UNAVAILABLE" });
+    expect(outcome.losses).toEqual([expect.stringContaining("disk I/O error")]);
     expect(outcome.acknowledged.length).toBeGreaterThan(10);
     expect(outcome.read).toEqual(outcome.acknowledged);
     await using log = await SqliteEventLog.open(path);

@@ -30,13 +30,15 @@ import type {
   WriteResults,
 } from "./sqlite-event-protocol.js";
 import { readRecords } from "./sqlite-event-record.js";
-import { SqliteThread } from "./sqlite-thread.js";
+import { type LossListener, SqliteThread } from "./sqlite-thread.js";
 
 export interface SqliteEventLogOptions {
   /** Says when events are stored. Default: the machine's. */
   readonly clock?: Clock;
   /** Size of the database, in pages of 4 KiB, from which on the disk counts as full. Default: none. For tests. */
   readonly maxPages?: number;
+  /** Told once that nothing can be written any more. Default: nobody. */
+  readonly onLost?: LossListener | undefined;
 }
 
 /** What callers are told about failures in the threads. */
@@ -88,7 +90,7 @@ export class SqliteEventLog implements EventLog {
    */
   static async open(
     path: string,
-    { clock = systemClock, maxPages }: SqliteEventLogOptions = {},
+    { clock = systemClock, maxPages, onLost }: SqliteEventLogOptions = {},
   ): Promise<SqliteEventLog> {
     await (await open(path, "a", 0o600)).close(); // SQLite gives its other files the same mode
     const workerData = { path, ...(maxPages !== undefined && { maxPages }) };
@@ -96,6 +98,7 @@ export class SqliteEventLog implements EventLog {
       ...ERRORS,
       worker: "sqlite-event-writer-worker",
       workerData,
+      onLost,
     });
     const log = new SqliteEventLog(started.thread, started.ready as EventLogState, workerData, clock);
     log.#startReader().catch(() => {}); // a read that meets the failure tells of it

@@ -22,7 +22,8 @@ const MODULE = new URL("./sqlite-item-store.ts", import.meta.url).href;
 const PRELUDE = `
   const [module, path, name] = process.argv.slice(1);
   const { SqliteItemStore } = await import(module);
-  const store = await SqliteItemStore.open(path);
+  const losses = [];
+  const store = await SqliteItemStore.open(path, { onLost: (error) => losses.push(String(error.cause)) });
   const put = (key, data) => ({ collection: "c", put: { key, head: new Uint8Array(9), data: Buffer.from(data) } });`;
 
 /** From eight places at once writes three rows of the same data at a time, and that to stdout once it is acknowledged. */
@@ -56,7 +57,7 @@ const UNTIL_FAILURE = `${PRELUDE}
     if (page.exhausted) break;
     afterKey = read.at(-1);
   }
-  console.log(JSON.stringify({ failure, again, acknowledged, read }));
+  console.log(JSON.stringify({ failure, again, losses, acknowledged, read }));
   process.exit();`;
 
 type Child = ChildProcessByStdio<null, Readable, null>;
@@ -122,13 +123,16 @@ describe("a process that is killed while it writes", () => {
 });
 
 describe("a disk that fails to write", () => {
-  it("ends all writing until the store is opened anew, loses nothing, and does not end reading", async () => {
+  it("ends all writing until the store is opened anew, says so once, loses nothing, and does not end reading", async () => {
     await using folder = await openTemporaryFolder();
     const path = join(folder.path, "items.db");
     const child = runOn(path, UNTIL_FAILURE, "", "sh", "-c", 'ulimit -f 1000; exec "$@"', "sh"); // larger files fail with EFBIG
     const output = (await child.stdout.toArray()).join("");
-    const outcome = JSON.parse(output) as { failure: string; again: string; acknowledged: string[]; read: string[] };
+    const outcome = JSON.parse(output) as {
+      readonly [list in "losses" | "acknowledged" | "read"]: readonly string[];
+    };
     expect(outcome).toMatchObject({ failure: "BACKEND_UNAVAILABLE", again: "BACKEND_UNAVAILABLE" });
+    expect(outcome.losses).toEqual([expect.stringContaining("disk I/O error")]);
     expect(outcome.acknowledged.length).toBeGreaterThan(10);
     expect(outcome.read).toEqual(outcome.acknowledged);
     await using store = await SqliteItemStore.open(path);

@@ -29,13 +29,15 @@ import type {
   TombstoneLimit,
 } from "./sqlite-item-protocol.js";
 import { type HandedRecords, RowRecords } from "./sqlite-item-record.js";
-import { SqliteThread } from "./sqlite-thread.js";
+import { type LossListener, SqliteThread } from "./sqlite-thread.js";
 
 export interface SqliteItemStoreOptions {
   /** Says when rows are written. Default: the machine's. */
   readonly clock?: Clock;
   /** Size of the database, in pages of 4 KiB, from which on the disk counts as full. Default: none. For tests. */
   readonly maxPages?: number;
+  /** Told once that nothing can be written any more. Default: nobody. */
+  readonly onLost?: LossListener | undefined;
 }
 
 type Writer = SqliteThread<ItemWriteRequest, ItemWriteResults, ItemFailure>;
@@ -78,13 +80,14 @@ export class SqliteItemStore implements ItemStore {
    */
   static async open(
     path: string,
-    { clock = systemClock, maxPages }: SqliteItemStoreOptions = {},
+    { clock = systemClock, maxPages, onLost }: SqliteItemStoreOptions = {},
   ): Promise<SqliteItemStore> {
     await (await open(path, "a", 0o600)).close(); // SQLite gives its other files the same mode
     const workerData = { path, ...(maxPages !== undefined && { maxPages }) };
     const started = await SqliteThread.start<ItemWriteRequest, ItemWriteResults, ItemFailure>({
       worker: "sqlite-item-writer-worker",
       ...threadOptions(workerData),
+      onLost,
     });
     return new SqliteItemStore(started.thread, started.ready as ItemStoreState, workerData, clock);
   }

@@ -28,13 +28,15 @@ import type {
   MetricWriteResults,
 } from "./sqlite-metric-protocol.js";
 import { MetricThread } from "./sqlite-metric-thread.js";
-import type { SqliteThread } from "./sqlite-thread.js";
+import type { LossListener, SqliteThread } from "./sqlite-thread.js";
 
 export interface SqliteMetricStoreOptions extends MetricStoreLimits {
   /** Says when producers were heard of. Default: the machine's. */
   readonly clock?: Clock;
   /** Size of the database, in pages of 4 KiB, from which on the disk counts as full. Default: none. For tests. */
   readonly maxPages?: number;
+  /** Told once that nothing can be written any more. Default: nobody. */
+  readonly onLost?: LossListener | undefined;
   /** Samples that are sorted at a time. Default: 131,072; for tests. */
   readonly settleSamples?: number;
 }
@@ -65,8 +67,8 @@ export class SqliteMetricStore implements MetricStore {
   #sweptTo = 0;
   #closed: Promise<void> | undefined;
 
-  private constructor(workerData: MetricWorkerData, clock: Clock) {
-    this.#writer = new MetricThread("sqlite-metric-writer-worker", workerData);
+  private constructor(workerData: MetricWorkerData, clock: Clock, onLost: LossListener | undefined) {
+    this.#writer = new MetricThread("sqlite-metric-writer-worker", workerData, onLost);
     this.#reader = new MetricThread("sqlite-metric-reader-worker", workerData);
     this.#batches = new BatchQueue(packedBytes, async (batches) => {
       const writer: Writer = await this.#writer.started();
@@ -83,7 +85,7 @@ export class SqliteMetricStore implements MetricStore {
    */
   static async open(
     path: string,
-    { clock = systemClock, maxSeries, maxPages, settleSamples = SETTLE_SAMPLES }: SqliteMetricStoreOptions,
+    { clock = systemClock, maxSeries, maxPages, settleSamples = SETTLE_SAMPLES, onLost }: SqliteMetricStoreOptions,
   ): Promise<SqliteMetricStore> {
     const file = await open(path, "a+", 0o600); // SQLite gives its other files the same mode
     try {
@@ -93,7 +95,7 @@ export class SqliteMetricStore implements MetricStore {
       await file.close();
     }
     const workerData = { path, maxSeries, settleSamples, ...(maxPages !== undefined && { maxPages }) };
-    return new SqliteMetricStore(workerData, clock);
+    return new SqliteMetricStore(workerData, clock, onLost);
   }
 
   async append(batch: SampleBatch): Promise<BatchResult> {

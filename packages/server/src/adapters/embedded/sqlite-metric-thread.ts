@@ -1,16 +1,18 @@
 import { metricErrorOf, metricsUnavailable } from "./sqlite-metric-errors.js";
 import type { MetricFailure, MetricWorkerData } from "./sqlite-metric-protocol.js";
-import { SqliteThread } from "./sqlite-thread.js";
+import { type LossListener, SqliteThread } from "./sqlite-thread.js";
 
 /** A thread that is started when it is first needed, and again if it could not be. */
 export class MetricThread<Request, Results> {
   readonly #worker: string;
   readonly #workerData: MetricWorkerData;
+  readonly #onLost: LossListener | undefined;
   #starting: Promise<SqliteThread<Request, Results, MetricFailure>> | undefined;
 
-  constructor(worker: string, workerData: MetricWorkerData) {
+  constructor(worker: string, workerData: MetricWorkerData, onLost?: LossListener) {
     this.#worker = worker;
     this.#workerData = workerData;
+    this.#onLost = onLost;
   }
 
   started(): Promise<SqliteThread<Request, Results, MetricFailure>> {
@@ -40,6 +42,7 @@ export class MetricThread<Request, Results> {
         workerData: this.#workerData,
         errorOf: metricErrorOf,
         unavailable: metricsUnavailable,
+        onLost: this.#onLost,
       });
       return started.thread;
     } catch (error) {

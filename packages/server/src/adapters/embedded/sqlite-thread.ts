@@ -37,7 +37,15 @@ export interface SqliteThreadOptions<Failure> {
   readonly errorOf: (failure: Failure) => Error;
   /** … and about the end of the thread. */
   readonly unavailable: (cause: unknown) => Error;
+  /** Told once that the thread has ended, or says that it can do nothing any more; not if it was closed. */
+  readonly onLost?: LossListener | undefined;
 }
+
+/** Told by a store once that nothing can be written to it until it is opened anew; `error` says why in its cause. */
+export type LossListener = (error: Error) => void;
+
+/** What a thread that can do nothing any more says. */
+const LOST_KIND = "unavailable";
 
 interface Question<Request> {
   readonly request: Request;
@@ -47,13 +55,15 @@ interface Question<Request> {
 }
 
 /** A worker with a database that answers requests, in order. One that is idle does not keep the process alive. */
-export class SqliteThread<Request, Results, Failure> {
+export class SqliteThread<Request, Results, Failure extends { readonly kind: string }> {
   readonly #worker: Worker;
   readonly #options: SqliteThreadOptions<Failure>;
   readonly #waiting: Question<Request>[] = [];
   readonly #inFlight = new Map<number, Question<Request>>();
   #nextId = 1;
   #end: Error | undefined;
+  #isClosing = false;
+  #isLost = false;
 
   private constructor(worker: Worker, options: SqliteThreadOptions<Failure>) {
     this.#worker = worker;
@@ -69,7 +79,7 @@ export class SqliteThread<Request, Results, Failure> {
    *
    * @throws Error that the worker ended with before that
    */
-  static async start<Request, Results, Failure>(
+  static async start<Request, Results, Failure extends { readonly kind: string }>(
     options: SqliteThreadOptions<Failure>,
   ): Promise<{ readonly thread: SqliteThread<Request, Results, Failure>; readonly ready: unknown }> {
     const { worker: name, workerData } = options;
@@ -97,6 +107,7 @@ export class SqliteThread<Request, Results, Failure> {
 
   /** Lets the worker finish what it was asked, and ends it. */
   async close(request: Request): Promise<void> {
+    this.#isClosing = true;
     const closing = new Promise((resolve, reject) => this.#add({ request, transfer: [], resolve, reject }));
     await closing.catch(() => {}); // it crashed: nothing is left to close
     await this.#worker.terminate();
@@ -126,12 +137,21 @@ export class SqliteThread<Request, Results, Failure> {
     this.#inFlight.delete(id);
     this.#post();
     if (this.#inFlight.size === 0) this.#worker.unref();
-    if (failure === undefined) question.resolve(result);
-    else question.reject(this.#options.errorOf(failure));
+    if (failure === undefined) return question.resolve(result);
+    const error = this.#options.errorOf(failure);
+    question.reject(error);
+    if (failure.kind === LOST_KIND) this.#tellLost(error);
+  }
+
+  #tellLost(error: Error): void {
+    if (this.#isLost || this.#isClosing) return;
+    this.#isLost = true;
+    this.#options.onLost?.(error);
   }
 
   #failAll(error: Error): void {
     this.#end ??= error;
+    this.#tellLost(this.#options.unavailable(error));
     for (const { reject } of [...this.#inFlight.values(), ...this.#waiting.splice(0)])
       reject(this.#options.unavailable(this.#end));
     this.#inFlight.clear();

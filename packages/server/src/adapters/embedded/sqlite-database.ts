@@ -7,6 +7,8 @@ import { checkFormatVersion, type FormatVersion } from "./sqlite-format.js";
 export interface DatabaseFormat extends FormatVersion {
   /** Makes what there must be, within a transaction. */
   readonly make: (database: DatabaseSync) => void;
+  /** Makes that of what the version before has left, within a transaction. */
+  readonly upgrade?: (database: DatabaseSync) => void;
 }
 
 /** Pages that a commit may leave in the write-ahead log before they are moved to the database: 8 MiB. */
@@ -47,7 +49,7 @@ export function openDatabaseForWriting(
   if (maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${String(maxPages)}`);
   const { user_version: version } = database.prepare("PRAGMA user_version").get() as { user_version: number };
   checkFormatVersion(version, format);
-  if (version === 0) make(database, format);
+  if (version < format.version) migrate(database, version, format);
   return database;
 }
 
@@ -58,8 +60,9 @@ export function openDatabaseForReading(path: string, cacheKib: number): Database
   return database;
 }
 
-function make(database: DatabaseSync, format: DatabaseFormat): void {
+function migrate(database: DatabaseSync, from: number, { make, upgrade, version }: DatabaseFormat): void {
   database.exec("BEGIN IMMEDIATE");
-  format.make(database);
-  database.exec(`PRAGMA user_version = ${String(format.version)}; COMMIT`);
+  if (from === 0) make(database);
+  else upgrade?.(database);
+  database.exec(`PRAGMA user_version = ${String(version)}; COMMIT`);
 }

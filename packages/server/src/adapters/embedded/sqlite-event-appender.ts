@@ -2,7 +2,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 import type { PackedAppend } from "./sqlite-event-appends.js";
-import { blockOf } from "./sqlite-event-database.js";
+import { blockOf } from "./sqlite-event-blocks.js";
 import type { EventLedger } from "./sqlite-event-ledger.js";
 import type { EventNames, StreamEntry, TypeEntry } from "./sqlite-event-names.js";
 import type { AppendOutcome, AppendPlaces, EventFailure } from "./sqlite-event-protocol.js";

@@ -2,16 +2,20 @@
 import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 
+import { EventTruncations } from "./sqlite-event-truncations.js";
 import { type DatabaseFormat, openDatabaseForReading, openDatabaseForWriting } from "./sqlite-database.js";
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 /**
  * Types and streams are not indexed event by event, which would touch a page for each of them in every
  * commit, but by blocks of 256 sequences in which they occur at all. Ids of streams whose name begins with `$`
  * are negative; their events are not in `type_blocks`. Keys are NULL where there is none.
  */
-const SCHEMA = `
+/** Which sequences of a block were truncated, a bit for each: one that is missing without it is lost. */
+const TRUNCATED = "CREATE TABLE truncated (block INTEGER PRIMARY KEY, flags BLOB NOT NULL) STRICT;";
+
+const SCHEMA = `${TRUNCATED}
   CREATE TABLE log (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     epoch TEXT NOT NULL,
@@ -48,19 +52,6 @@ const SCHEMA = `
   CREATE TABLE stream_blocks (stream_id INTEGER, block INTEGER, PRIMARY KEY (stream_id, block)) STRICT, WITHOUT ROWID;
   CREATE TABLE type_blocks (type_id INTEGER, block INTEGER, PRIMARY KEY (type_id, block)) STRICT, WITHOUT ROWID;`;
 
-/** Sequences in a block. */
-export const EVENTS_PER_BLOCK = 256;
-
-/** The block that a sequence is in. */
-export function blockOf(sequence: number): number {
-  return Math.floor(sequence / EVENTS_PER_BLOCK);
-}
-
-/** First and last sequence of a block. */
-export function boundsOf(block: number): { readonly low: number; readonly high: number } {
-  return { low: block * EVENTS_PER_BLOCK, high: (block + 1) * EVENTS_PER_BLOCK - 1 };
-}
-
 const FORMAT: DatabaseFormat = {
   holds: "events",
   version: SCHEMA_VERSION,
@@ -68,7 +59,25 @@ const FORMAT: DatabaseFormat = {
     database.exec(SCHEMA);
     database.prepare("INSERT INTO log VALUES (1, ?, 1, 0, 0, 0, 0)").run(randomUUID());
   },
+  upgrade: (database) => {
+    database.exec(TRUNCATED);
+    noteAllTruncated(database);
+  },
 };
+
+/** Takes all that is missing for truncated: version 1 did not note it. */
+function noteAllTruncated(database: DatabaseSync): void {
+  const truncated = new EventTruncations(database);
+  const { first = 1 } = database.prepare("SELECT first_sequence AS first FROM log").get() ?? {};
+  let next = Number(first);
+  for (const row of database
+    .prepare("SELECT sequence FROM events WHERE sequence >= ? ORDER BY sequence")
+    .iterate(next)) {
+    const sequence = Number(row["sequence"]);
+    truncated.addAll(next, sequence - 1);
+    next = sequence + 1;
+  }
+}
 
 /** Memory for pages, in KiB: of the thread that writes, and of the one that reads. */
 const WRITER_CACHE_KIB = 65536;

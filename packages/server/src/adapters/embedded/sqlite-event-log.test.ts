@@ -51,9 +51,28 @@ describe("SqliteEventLog", () => {
     await using folder = await openTemporaryFolder();
     const path = join(folder.path, "events.db");
     const newer = new DatabaseSync(path);
-    newer.exec("PRAGMA user_version = 2");
+    newer.exec("PRAGMA user_version = 3");
     newer.close();
-    await expect(SqliteEventLog.open(path)).rejects.toThrow("the events have format 2, this server reads up to 1");
+    await expect(SqliteEventLog.open(path)).rejects.toThrow("the events have format 3, this server reads up to 2");
+  });
+
+  it("goes on with events that the version before wrote, which did not note what it truncated", async () => {
+    await using folder = await openTemporaryFolder();
+    const path = join(folder.path, "events.db");
+    {
+      await using log = await SqliteEventLog.open(path);
+      for (let n = 1; n <= 600; n += 1) await log.append({ stream: `s${String(n % 3)}`, events: [draft(String(n))] });
+      await log.truncate("s1", 100);
+    }
+    const before = new DatabaseSync(path);
+    before.exec("DROP TABLE truncated; PRAGMA user_version = 1");
+    before.close();
+    await using log = await SqliteEventLog.open(path);
+    const left = Array.from({ length: 600 }, (_, index) => index + 1).filter((n) => n % 3 !== 1 || n > 3 * 99);
+    expect((await readAll(log)).map(({ sequence }) => sequence)).toEqual(left);
+    await log.truncate("s2", 100);
+    const later = left.filter((n) => n % 3 !== 2 || n > 3 * 99);
+    expect((await readAll(log)).map(({ sequence }) => sequence)).toEqual(later);
   });
 
   it("stores all appends of a turn of the event loop in one transaction", async () => {

@@ -3,9 +3,10 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 import type { Retention } from "../../ports/event-log.js";
 
-import { blockOf, boundsOf } from "./sqlite-event-database.js";
+import { blockOf, boundsOf } from "./sqlite-event-blocks.js";
 import type { EventLedger } from "./sqlite-event-ledger.js";
 import type { EventNames } from "./sqlite-event-names.js";
+import { EventTruncations } from "./sqlite-event-truncations.js";
 
 /** Events that are removed at a time, at most but for the rest of an append or of a block: appends wait meanwhile. */
 const MAX_REMOVED = 500;
@@ -34,6 +35,7 @@ interface Counted {
 export class EventRemover {
   readonly #ledger: EventLedger;
   readonly #names: EventNames;
+  readonly #truncated: EventTruncations;
   readonly #statements: Readonly<
     Record<
       | "oldest"
@@ -42,6 +44,7 @@ export class EventRemover {
       | "setFirst"
       | "blocks"
       | "count"
+      | "truncated"
       | "truncate"
       | "forgetStream"
       | "forgetType",
@@ -54,6 +57,7 @@ export class EventRemover {
   constructor(database: DatabaseSync, ledger: EventLedger, names: EventNames) {
     this.#ledger = ledger;
     this.#names = names;
+    this.#truncated = new EventTruncations(database);
     this.#trimmedTo = ledger.firstSequence - 1;
     const ofBlock = "FROM events NOT INDEXED WHERE sequence BETWEEN ? AND ? AND stream_id = ? AND revision < ?";
     this.#statements = {
@@ -69,6 +73,7 @@ export class EventRemover {
       count: database.prepare(
         `SELECT count(*) AS events, coalesce(sum(length(head) + length(payload)), 0) AS bytes, max(revision) AS revision ${ofBlock}`,
       ),
+      truncated: database.prepare(`SELECT sequence ${ofBlock}`),
       truncate: database.prepare(`DELETE ${ofBlock}`),
       forgetStream: database.prepare("DELETE FROM stream_blocks WHERE stream_id = ? AND block < ?"),
       forgetType: database.prepare("DELETE FROM type_blocks WHERE type_id = ? AND block < ?"),
@@ -86,6 +91,7 @@ export class EventRemover {
     this.#ledger.keptEvents -= gone.length;
     this.#ledger.keptBytes -= bytesOf(gone);
     this.#forgetBlocks(gone, blockOf(last.sequence + 1));
+    this.#truncated.forgetBefore(blockOf(last.sequence + 1));
     return gone.length;
   }
 
@@ -147,6 +153,7 @@ export class EventRemover {
       const block = Number(row["block"]);
       const { low, high } = boundsOf(block);
       const { events, bytes, revision } = this.#statements.count.get(low, high, streamId, before) as unknown as Counted;
+      this.#truncated.add(block, this.#sequences(low, high, streamId, before));
       this.#statements.truncate.run(low, high, streamId, before);
       this.#statements.forgetStream.run(streamId, block);
       if (streamId > 0) this.#ledger.keptEvents -= events;
@@ -156,6 +163,11 @@ export class EventRemover {
     }
     this.#statements.setFirst.run(reached, streamId);
     return reached;
+  }
+
+  /** What a truncation removes from a block. */
+  #sequences(low: number, high: number, streamId: number, before: number): readonly number[] {
+    return this.#statements.truncated.all(low, high, streamId, before).map(({ sequence }) => Number(sequence));
   }
 }
 

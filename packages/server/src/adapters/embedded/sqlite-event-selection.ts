@@ -4,7 +4,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { ReadOptions } from "../../ports/event-log.js";
 import { isSystemStream, namePatterns } from "../../ports/event-log-patterns.js";
 
-import { blockOf, boundsOf } from "./sqlite-event-database.js";
+import { blockOf, boundsOf } from "./sqlite-event-blocks.js";
 
 /** Types, or streams, that are looked for block by block; a read of more looks at every event. */
 const MAX_LISTED = 64;

@@ -6,7 +6,7 @@ import {
   type QueryTableName,
 } from "../../ports/query-tables.js";
 
-import { EVENTS_PER_BLOCK } from "./sqlite-event-database.js";
+import { EVENTS_PER_BLOCK } from "./sqlite-event-blocks.js";
 
 /** Names under which the files are attached. */
 export const ATTACHED = ["records_db", "events_db", "items_db", "metrics_db"] as const;

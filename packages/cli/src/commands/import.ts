@@ -25,6 +25,7 @@ export function importCommand(context: CommandContext): Command {
     .description("Store the items of a file; bad lines are told and left out.")
     .argument("<dataset>", "made if there is none")
     .argument("<file>", 'lines of {"key","data"}, or CSV with a column "key"; or - for standard input')
+    .addHelpText("after", "\nAn id in the file is left out: ids are the server's.")
     .addOption(new Option("--format <format>", "default: by the file's name, else ndjson").choices(["ndjson", "csv"]));
   return withCommonOptions(command).action((dataset: string, file: string, options: ImportCommandOptions) =>
     importFile(context, dataset, file, options),

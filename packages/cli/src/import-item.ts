@@ -1,5 +1,6 @@
 import type { DataItem, OutgoingItem } from "@millrace/client-sdk";
 
+import { checkUnicode } from "./check-unicode.js";
 import { isJson, isJsonType } from "./item-output.js";
 import { jsonMembers } from "./json-members.js";
 import type { NumberedLine } from "./numbered-lines.js";
@@ -49,6 +50,7 @@ export function itemOfJson({ line, text }: NumberedLine): ImportItem {
   if (typeof name !== "string") throw new Error('"name" is not a text');
   if (contentType !== undefined && typeof contentType !== "string") throw new Error('"contentType" is not a text');
   if (!isTexts(attributes)) throw new Error('"attributes" is not an object of texts');
+  checkUnicode({ key, name, contentType, attributes });
   return new ImportItem(line, { key, name, attributes, ...contentOf(members, text, contentType) });
 }
 
@@ -63,6 +65,7 @@ function contentOf(
   if (contentType === undefined || isJsonType(contentType)) {
     return { data: jsonMembers(text).get("data") ?? "", contentType: contentType ?? JSON_TYPE };
   }
+  checkUnicode({ data });
   if (typeof data === "string") return { data, contentType };
   throw new Error(`"data" is not a text, but its type is ${JSON.stringify(contentType)}`);
 }
@@ -124,5 +127,6 @@ function attributesOf(row: Row): DataItem["attributes"] {
   const text = row.get("attributes") ?? "";
   const attributes: unknown = text === "" ? {} : isJson(text) ? JSON.parse(text) : undefined;
   if (!isTexts(attributes)) throw new Error('"attributes" is not a JSON object of texts');
+  checkUnicode({ attributes });
   return attributes;
 }

@@ -226,6 +226,23 @@ describe("millrace import", () => {
     ]);
   });
 
+  it("tells lines with half a surrogate pair, which would be stored as others", async () => {
+    const { stored, data } = fakeData();
+    const lines = [
+      String.raw`{"key":"s\ud800","data":1}`,
+      String.raw`{"key":"a","data":1,"name":"\udc00"}`,
+      String.raw`{"key":"a","data":1,"attributes":{"\ud800":"b"}}`,
+      String.raw`{"key":"a","data":"\ud800","contentType":"text/plain"}`,
+      String.raw`{"key":"a","data":"\ud800 stays as it is written"}`,
+    ];
+    const { stderr } = await runCommand(["import", "things", "-"], { data, input: lines.join("\n") });
+    const told = ["key", "name", "attributes", "data"];
+    expect(stderr.match(/line .*/g)).toEqual(
+      told.map((name, index) => `line ${String(index + 1)}: "${name}" is no Unicode: it has half a surrogate pair`),
+    );
+    expect(stored).toHaveLength(1);
+  });
+
   it("fails if there is no such file, and is interrupted by Ctrl-C", async () => {
     const { data } = fakeData();
     const missing = await runCommand(["import", "things", "/nowhere.ndjson"], { data });

@@ -1,5 +1,6 @@
 import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
 import { checkTextMap, checkTexts } from "../check-text.js";
+import { checkJson } from "../json-bytes.js";
 import { checkNames, type NamesOf } from "../option-names.js";
 import type { CallOptions } from "../options.js";
 import type { BatchItem, ListResultsOptions, ProcessOptions } from "./types.js";
@@ -40,6 +41,7 @@ export function checkItem(item: BatchItem): void {
   if (item.json !== undefined && item.payload !== undefined) {
     throw new TypeError("an item has payload or json, not both");
   }
+  checkJson(item, item.payload);
 }
 
 export function checkProcessOptions(options: ProcessOptions<never>): void {

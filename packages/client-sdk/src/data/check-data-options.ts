@@ -3,6 +3,7 @@ import { MAX_MUTATION_BYTES, MAX_MUTATIONS } from "@millrace/shared-types";
 import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
 import { checkText, checkTextMap, checkTexts } from "../check-text.js";
 import type { CallOptions } from "../options.js";
+import { checkJson } from "../json-bytes.js";
 import { checkNames, type NamesOf } from "../option-names.js";
 import type {
   ChangeItemOptions,
@@ -87,6 +88,7 @@ export function checkItem(item: OutgoingItem): void {
   checkTexts({ key, name, contentType });
   checkTextMap("attribute", attributes);
   if (item.json !== undefined && item.data !== undefined) throw new TypeError("an item has data or json, not both");
+  checkJson(item, item.data);
 }
 
 /** Refuses a change as {@link checkNames} does, and one that is none, or two. */

@@ -105,6 +105,10 @@ export function checkQueryOptions(name: string, options: QueryMetricsOptions): v
   checkTexts({ name });
   checkTextLists({ groupBy: options.groupBy });
   assertInteger("stepMs", options.stepMs, 1, Number.MAX_SAFE_INTEGER);
+  for (const end of ["from", "to"] as const) {
+    const date: unknown = options[end];
+    if (date !== undefined && !(date instanceof Date)) throw new TypeError(`option '${end}' is no Date`);
+  }
 }
 
 export function checkListSeriesOptions(options: ListSeriesOptions): void {

@@ -7,12 +7,16 @@ import { describe, expect, it } from "@jest/globals";
 import {
   AlreadyExistsError,
   CancelledError,
+  type ClientStatus,
+  type DataApi,
   type DataItem,
   type ImportOptions,
   InvalidArgumentError,
   type OutgoingItem,
   UnavailableError,
 } from "@millrace/client-sdk";
+
+import { latch } from "@millrace/client-sdk/testing";
 
 import { runCommand } from "../run-command.test.support.js";
 
@@ -241,6 +245,31 @@ describe("millrace import", () => {
       told.map((name, index) => `line ${String(index + 1)}: "${name}" is no Unicode: it has half a surrogate pair`),
     );
     expect(stored).toHaveLength(1);
+  });
+
+  it("says once per outage that it goes on trying, but not with --json", async () => {
+    const error = new UnavailableError("the server cannot store items");
+    const failed = latch();
+    async function* status(): AsyncGenerator<ClientStatus> {
+      for (let attempt = 1; attempt <= 5; attempt++) {
+        yield { type: "backoff", method: "m", attempt, delayMs: 1, error };
+      }
+      failed.open();
+    }
+    const { data } = fakeData();
+    const importing = {
+      ...(data as Partial<DataApi>),
+      import: async (...args: Parameters<DataApi["import"]>) => {
+        await failed.promise;
+        return (data as DataApi).import(...args);
+      },
+    } as never;
+    const input = '{"key":"a","data":1}';
+    const run = await runCommand(["import", "things", "-"], { data: importing, status, input });
+    expect(run.stderr.match(/millrace: .*/g)).toEqual([
+      "millrace: still trying: UNAVAILABLE: the server cannot store items",
+    ]);
+    expect((await runCommand(["import", "things", "-", "--json"], { data, status, input })).stderr).toBe("");
   });
 
   it("fails if there is no such file, and is interrupted by Ctrl-C", async () => {

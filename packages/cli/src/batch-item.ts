@@ -1,5 +1,6 @@
 import type { BatchItem } from "@millrace/client-sdk";
 
+import { checkUnicode } from "./check-unicode.js";
 import { isJsonType } from "./item-output.js";
 import { jsonMembers } from "./json-members.js";
 import type { NumberedLine } from "./numbered-lines.js";
@@ -44,6 +45,7 @@ function textsOf(members: Readonly<Record<string, unknown>>): Partial<Record<(ty
     const value = members[name];
     if (value === undefined) continue;
     if (typeof value !== "string") throw new Error(`"${name}" is not a text`);
+    checkUnicode({ [name]: value });
     texts[name] = value;
   }
   return texts;
@@ -61,6 +63,7 @@ function payloadOf(
   if (contentType === undefined || isJsonType(contentType)) {
     return { payload: jsonMembers(text).get("payload") ?? "", contentType: contentType ?? JSON_TYPE };
   }
+  checkUnicode({ payload });
   if (typeof payload === "string") return { payload };
   throw new Error(`"payload" is not a text, but its type is ${JSON.stringify(contentType)}`);
 }
@@ -78,5 +81,6 @@ function attributesOf({ attributes }: Readonly<Record<string, unknown>>): Pick<B
     attributes !== null &&
     Object.values(attributes).every((value) => typeof value === "string");
   if (!isTexts) throw new Error('"attributes" is not an object of texts');
+  checkUnicode({ attributes });
   return { attributes: attributes as Record<string, string> };
 }

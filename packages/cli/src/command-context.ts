@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import type {
   BatchApi,
   ChatApi,
+  ClientStatus,
   DataApi,
   EventsApi,
   FilesApi,
@@ -26,6 +27,8 @@ export interface CommandClient extends AsyncDisposable {
   readonly batch: BatchApi;
   readonly sync: SyncApi;
   readonly query: QueryApi;
+  /** What happens to the connection, and to calls that are tried again; ends when the client is closed. */
+  status(): AsyncIterable<ClientStatus>;
 }
 
 /** What commands work with; tests put their own here. */

@@ -34,7 +34,7 @@ describe("the records of CSV", () => {
   });
 
   it("come back as they were written", async () => {
-    const fields = ["", "a", "b,c", 'd"e', "f\ng", '""'];
-    expect(await recordsOf(csvLine(fields).trimEnd())).toEqual([[1, ...fields]]);
+    const fields = ["", "a", "b,c", 'd"e', "f\ng", "h\r\ni\r", '""'];
+    expect(await recordsOf(`${csvLine(fields)}\r\n`)).toEqual([[1, ...fields]]);
   });
 });

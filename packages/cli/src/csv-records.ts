@@ -1,3 +1,4 @@
+import { withoutReturn } from "./lines-of.js";
 import type { NumberedLine } from "./numbered-lines.js";
 
 /** The longest record, in characters. */
@@ -7,19 +8,21 @@ const MAX_RECORD_CHARS = 4 * 1024 * 1024;
  * The records of CSV (RFC 4180) with the numbers of the lines where they begin: those whose quoted fields hold line ends
  * span several lines. Empty lines between them are left out.
  *
+ * @param lines with their carriage returns
+ *
  * @throws {Error} if a quote is never closed, or a record is longer than 4 Mi characters
  */
 export async function* csvRecords(lines: AsyncIterable<NumberedLine>): AsyncGenerator<NumberedLine, void, undefined> {
   let begun: string[] = [];
   let [chars, first, isOpen] = [0, 0, false];
   for await (const { line, text } of lines) {
-    if (!isOpen && text === "") continue;
+    if (!isOpen && withoutReturn(text) === "") continue;
     if (!isOpen) [begun, chars, first] = [[], 0, line];
     begun.push(text);
     chars += text.length + 1;
     if (chars > MAX_RECORD_CHARS) throw new Error(`line ${String(first)}: the record is too long`);
     isOpen = isOpen !== hasOddQuotes(text);
-    if (!isOpen) yield { line: first, text: begun.join("\n") };
+    if (!isOpen) yield { line: first, text: withoutReturn(begun.join("\n")) };
   }
   if (isOpen) throw new Error(`line ${String(first)}: a quote is not closed`);
 }

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 
 import { csvFields, csvRecords } from "./csv-records.js";
 import { type ImportItem, itemOfCsv, itemOfJson } from "./import-item.js";
-import { type NumberedLine, numberedLines } from "./numbered-lines.js";
+import { type NumberedLine, numberedLines, numberedWholeLines } from "./numbered-lines.js";
 
 export type FileFormat = "ndjson" | "csv";
 
@@ -20,8 +20,9 @@ export function itemsOfFile(
   signal: AbortSignal,
   onBad: BadLine,
 ): AsyncGenerator<ImportItem, void, undefined> {
-  const lines = numberedLines(input, signal);
-  return format === "csv" ? itemsOfCsv(lines, onBad) : itemsOfNdjson(lines, onBad);
+  return format === "csv"
+    ? itemsOfCsv(numberedWholeLines(input, signal), onBad)
+    : itemsOfNdjson(numberedLines(input, signal), onBad);
 }
 
 async function* itemsOfNdjson(

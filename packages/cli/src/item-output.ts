@@ -5,24 +5,27 @@ import type { DataItem } from "@millrace/client-sdk";
 import { csvLine } from "./csv-records.js";
 
 /**
- * An item as one line of JSON: `id`, `key`, and `data`, which is the JSON value as it was stored if that is its content
+ * An item as one line of JSON: `id`, `key`, `name` if it has one, and `data`, which is the JSON value as it was stored if that is its content
  * type, else text, or `dataBase64` for what is neither. Other content also has its `contentType`, so that an
  * import of the line makes the same item.
  */
 export function itemLine(item: DataItem): string {
-  const { id, key } = item;
-  const head = `{"id":${JSON.stringify(id)},"key":${JSON.stringify(key)}`;
+  const { id, key, name } = item;
+  const named = name === "" ? "" : `,"name":${JSON.stringify(name)}`;
+  const head = `{"id":${JSON.stringify(id)},"key":${JSON.stringify(key)}${named}`;
   return `${head},${contentOf(item)}${attributesOf(item)}}\n`;
 }
 
 /** First line of a CSV file. */
-export const CSV_HEADER: string = csvLine(["id", "key", "data", "dataBase64"]);
+export const CSV_HEADER: string = csvLine(["id", "key", "data", "dataBase64", "contentType", "name", "attributes"]);
 
-/** An item as a record of CSV. Its content type and attributes are left out. */
+/** An item as a record of CSV. In base64 is what is no text, and what is no JSON although its type says so. */
 export function itemRecord(item: DataItem): string {
-  const { id, key, data } = item;
-  const content = isUtf8(data) ? [item.text(), ""] : ["", Buffer.from(data).toString("base64")];
-  return csvLine([id, key, ...content]);
+  const { id, key, data, contentType, name, attributes } = item;
+  const isText = isUtf8(data) && (!isJsonType(contentType) || isJson(item.text()));
+  const content = isText ? [item.text(), ""] : ["", Buffer.from(data).toString("base64")];
+  const noted = Object.keys(attributes).length === 0 ? "" : JSON.stringify(attributes);
+  return csvLine([id, key, ...content, contentType, name, noted]);
 }
 
 function contentOf(item: DataItem): string {
@@ -46,12 +49,16 @@ function attributesOf({ attributes }: DataItem): string {
 function jsonOf(item: DataItem): string | undefined {
   if (!isUtf8(item.data)) return undefined;
   const text = item.text();
+  return isJson(text) ? text.trim().replaceAll(/[\r\n]+/g, " ") : undefined;
+}
+
+export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
-  return text.trim().replaceAll(/[\r\n]+/g, " ");
 }
 
 export function isJsonType(contentType: string): boolean {

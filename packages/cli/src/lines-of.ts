@@ -12,6 +12,11 @@ const NEWLINE = 0x0a;
  * @throws {Error} if a line is longer than 4 MiB
  */
 export async function* linesOf(input: Readable, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+  for await (const line of wholeLinesOf(input, signal)) yield withoutReturn(line);
+}
+
+/** As {@link linesOf}, but a carriage return before the end is part of the line: it may be within a field of CSV. */
+export async function* wholeLinesOf(input: Readable, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
   const stop = (): void => void input.destroy();
   signal.addEventListener("abort", stop, { once: true });
   try {
@@ -42,6 +47,10 @@ async function* splitLines(input: AsyncIterable<Buffer | string>): AsyncGenerato
 }
 
 function textOf(parts: readonly Buffer[]): string {
-  const text = Buffer.concat(parts).toString();
-  return text.endsWith("\r") ? text.slice(0, -1) : text;
+  return Buffer.concat(parts).toString();
+}
+
+/** A line without the carriage return of its end. */
+export function withoutReturn(line: string): string {
+  return line.endsWith("\r") ? line.slice(0, -1) : line;
 }

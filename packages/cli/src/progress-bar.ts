@@ -44,6 +44,11 @@ export class ProgressBar {
     else this.#printStep(progress);
   }
 
+  /** Prints a line of its own, in place of the bar, which comes again with the next progress. */
+  interject(line: string): void {
+    this.#terminal.err(this.#terminal.isInteractive ? `${REWRITE}${line}` : line);
+  }
+
   /** Shows the last progress for good and ends the line. Does nothing if there was none. */
   finish(): void {
     if (this.#last === undefined || !this.#terminal.isInteractive) return;

@@ -3,6 +3,7 @@ import { Readable, type Writable } from "node:stream";
 import {
   type BatchApi,
   type ChatApi,
+  type ClientStatus,
   type DataApi,
   type EventsApi,
   type FilesApi,
@@ -26,6 +27,8 @@ export interface CommandSetup {
   readonly batch?: Partial<BatchApi>;
   readonly sync?: Partial<SyncApi>;
   readonly query?: Partial<QueryApi>;
+  /** What the client tells of itself. Default: nothing. */
+  readonly status?: () => AsyncIterable<ClientStatus>;
   /** Standard input. Default: empty. */
   readonly input?: Readable | string;
   readonly screen?: Writable;
@@ -48,7 +51,7 @@ export interface CommandRun {
 /** Runs a command with APIs that a test makes up. */
 export async function runCommand(args: readonly string[], setup: CommandSetup = {}): Promise<CommandRun> {
   const { input = "", screen, signal, refusal, terminal = new RecordingTerminal(), ...given } = setup;
-  const apis = given as Omit<CommandClient, keyof AsyncDisposable>;
+  const apis = { status: nothing, ...given } as unknown as Omit<CommandClient, keyof AsyncDisposable>;
   const targets: string[] = [];
   let closed = 0;
   const code = await runCli(args, {
@@ -70,3 +73,5 @@ export async function runCommand(args: readonly string[], setup: CommandSetup = 
   const { stdout, stderr } = terminal;
   return { code, stdout, stderr, targets, closed };
 }
+
+async function* nothing(): AsyncGenerator<never, void, undefined> {}

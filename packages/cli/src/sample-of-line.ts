@@ -1,5 +1,6 @@
 import type { ValueSample } from "@millrace/client-sdk";
 
+import { checkUnicode } from "./check-unicode.js";
 import type { NumberedLine } from "./numbered-lines.js";
 
 const MEMBERS: ReadonlySet<string> = new Set(["name", "value", "labels", "timestamp", "kind", "unit", "weight"]);
@@ -24,6 +25,7 @@ export function sampleOfLine({ text }: NumberedLine): ValueSample {
   if (labels !== undefined && !isTexts(labels)) throw new Error('"labels" is not an object of texts');
   if (kind !== undefined && !KINDS.includes(kind)) throw new Error('"kind" is not gauge, delta or cumulative');
   if (unit !== undefined && typeof unit !== "string") throw new Error('"unit" is not a text');
+  checkUnicode({ name, labels, unit });
   if (weight !== undefined && typeof weight !== "number") throw new Error('"weight" is not a number');
   return {
     name,

@@ -41,6 +41,11 @@ describe("checkOptions", () => {
     expect(check({ target: "" })).toThrow("option 'target' is missing");
   });
 
+  it("names an option that is misspelled before the target that is missing", () => {
+    expect(() => checkOptions({ targt: "x" } as never)).toThrow("unknown option 'targt' - did you mean target?");
+    expect(() => checkOptions("localhost:1" as never)).toThrow("option 'target' is missing");
+  });
+
   it.each([":50051", "dns::50051", "dns:///:50051"])("refuses %s, which names no host", (target) => {
     expect(check({ target })).toThrow(new TypeError(`option 'target' is "${target}", without a host`));
   });

@@ -49,12 +49,13 @@ const DRAIN_NAMES: NamesOf<DrainOptions> = { timeoutMs: "number" };
 
 /** Refuses options of a client as {@link checkNames} does, and a target that is missing or has no host. */
 export function checkOptions(options: ClientOptions): void {
+  // One that is misspelled is told before the one that is then missing.
+  if (typeof (options as unknown) === "object") checkNames(options, CLIENT_NAMES);
   if (typeof options.target !== "string" || options.target === "") {
     throw new TypeError("option 'target' is missing: where is the server?");
   }
   if (hasNoHost(options.target))
     throw new TypeError(`option 'target' is ${JSON.stringify(options.target)}, without a host`);
-  checkNames(options, CLIENT_NAMES);
 }
 
 /** Refuses options of a call as {@link checkNames} does. */

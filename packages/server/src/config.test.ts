@@ -67,4 +67,10 @@ describe("readConfig", () => {
       expect(helpText()).toContain(name);
     }
   });
+
+  test("the help keeps flags and what they mean apart", () => {
+    expect(helpText()).toContain("--retention-events NUMBER  so many events are kept");
+    expect(helpText()).toContain("--retention-bytes NUMBER   so many bytes of events are kept");
+    for (const line of helpText().split("\n").slice(2, -1)) expect(line).toMatch(/^ {2}(--\S+( [A-Z]+)?)? {2,}\S/);
+  });
 });

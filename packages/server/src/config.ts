@@ -114,14 +114,21 @@ export function readConfig(argv: readonly string[], env: Readonly<Record<string,
   };
 }
 
+/** Where in a line of the help the explanation begins: behind the longest flag. */
+const HELP_COLUMN: number = 2 + Math.max(...Object.values<Setting>(SETTINGS).map((setting) => usageOf(setting).length));
+
 /** The text of `--help`. */
 export function helpText(): string {
   const lines = Object.values<Setting>(SETTINGS).map((setting) => {
-    const usage = `--${setting.flag}${setting.value === undefined ? "" : ` ${setting.value}`}`;
+    const usage = usageOf(setting);
     const preset = setting.default === "" || setting.default === "false" ? "" : ` (${setting.default})`;
-    return `  ${usage.padEnd(24)}${setting.help}${preset}\n  ${"".padEnd(24)}${variableOf(setting)}`;
+    return `  ${usage.padEnd(HELP_COLUMN)}${setting.help}${preset}\n  ${"".padEnd(HELP_COLUMN)}${variableOf(setting)}`;
   });
   return ["millrace-server: the Millrace streaming server", "", ...lines, ""].join("\n");
+}
+
+function usageOf({ flag, value }: Setting): string {
+  return `--${flag}${value === undefined ? "" : ` ${value}`}`;
 }
 
 interface Given {

@@ -68,6 +68,14 @@ describe("the program", () => {
     }
   });
 
+  test.each(["/proc/none", "/proc/none/data"])("ends where the system makes no folders: %s", async (path) => {
+    await using program = run("--port", "0", "--data-dir", path);
+    const kill = setTimeout(() => program.process.kill("SIGKILL"), 20_000);
+    expect(await program.exit).toBe(1);
+    clearTimeout(kill);
+    expect(program.stderr()).toMatch(/^millrace-server: .*mkdir '\/proc/);
+  });
+
   test("a second signal ends at once what the first one waits for, and the exit code is 1", async () => {
     await using folder = await openTemporaryFolder();
     await using program = run("--port", "0", "--data-dir", folder.path);

@@ -110,12 +110,17 @@ describe("millrace batch", () => {
 
   it("leaves out lines that are no items, and fails at the end", async () => {
     const lines = ["nope", "[]", '{"id":1}', '{"x":1}', '{"payload":1,"payloadBase64":""}', '{"payloadBase64":"%"}'];
-    const wrong = [...lines, '{"attributes":{"a":1}}', '{"payload":1,"contentType":"text/plain"}'];
+    const wrong = [
+      ...lines,
+      '{"attributes":{"a":1}}',
+      '{"payload":1,"contentType":"text/plain"}',
+      String.raw`{"id":"\ud800"}`,
+    ];
     const { code, stderr, stdout } = await run([...wrong, "{}"].join("\n"), "echo", "-");
     expect(code).toBe(1);
     expect(stdout).toBe("batch b: 1 succeeded, 0 failed, 0 skipped\n");
     for (const [index] of wrong.entries()) expect(stderr).toContain(`line ${String(index + 1)}: `);
-    expect(stderr).toContain("8 lines were left out");
+    expect(stderr).toContain("9 lines were left out");
   });
 
   it("takes each line as a payload with --raw, from a file too", async () => {

@@ -7,12 +7,16 @@ import { describe, expect, it } from "@jest/globals";
 import {
   AlreadyExistsError,
   CancelledError,
+  type ClientStatus,
+  type DataApi,
   type DataItem,
   type ImportOptions,
   InvalidArgumentError,
   type OutgoingItem,
   UnavailableError,
 } from "@millrace/client-sdk";
+
+import { latch } from "@millrace/client-sdk/testing";
 
 import { runCommand } from "../run-command.test.support.js";
 
@@ -81,6 +85,18 @@ const ITEMS = [
   { ...item("e", "1"), attributes: { x: "y" } },
 ];
 
+/** Content of every kind, and all that an item has besides. */
+const VARIED = [
+  ...ITEMS,
+  item("text 5", "5", "text/plain"),
+  item("untyped 5", "5", ""),
+  item("text", 'a,\r\n"b"\r\n\n', "text/csv"),
+  item("empty", "", "text/plain"),
+  item("empty JSON", ""),
+  item("spaced JSON", '{\r\n "a": 1 }\n', "application/problem+json"),
+  { ...item("line\r\nend", "null"), name: 'Anne "A", \r\nthe first', attributes: { "a,b": 'c"\n', __proto__x: "" } },
+];
+
 const LINES = [
   '{"id":"9007199254740993","key":"a","data":{"n":  12345678901234567890}}',
   String.raw`{"id":"9007199254740993","key":"b\"","dataBase64":"bm8gSlNPTg==","contentType":"application/json"}`,
@@ -89,6 +105,10 @@ const LINES = [
   '{"id":"9007199254740993","key":"e","data":1,"attributes":{"x":"y"}}',
   "",
 ].join("\n");
+
+function withoutData({ contentType = "", name = "", attributes = {} }: OutgoingItem): Partial<DataItem> {
+  return { contentType, name, attributes };
+}
 
 async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "millrace-cli-"));
@@ -189,6 +209,69 @@ describe("millrace import", () => {
     });
   });
 
+  it("takes the type, the name and the attributes that a line or a record has, and tells those that are none", async () => {
+    const { stored, data } = fakeData();
+    const lines = '{"key":"a","data":1,"name":"A"}\n{"key":"b","data":1,"name":2}';
+    const json = await runCommand(["import", "things", "-"], { data, input: lines });
+    expect(json.stderr).toContain('line 2: "name" is not a text\n');
+    const records = [
+      "key,data,contentType,name,attributes",
+      "c,5,text/plain,,",
+      'd,text,application/json,D,"{""x"":""y""}"',
+      'e,1,,,"{""x"":1}"',
+      "f,1,,,{",
+    ];
+    const csv = await runCommand(["import", "things", "-", "--format", "csv"], { data, input: records.join("\n") });
+    expect(csv.stderr.match(/line \d+: "attributes" is not a JSON object of texts/g)).toHaveLength(2);
+    expect(stored).toEqual([
+      { key: "a", name: "A", data: "1", contentType: "application/json", attributes: {} },
+      { key: "c", name: "", data: "5", contentType: "text/plain", attributes: {} },
+      { key: "d", name: "D", data: '"text"', contentType: "application/json", attributes: { x: "y" } },
+    ]);
+  });
+
+  it("tells lines with half a surrogate pair, which would be stored as others", async () => {
+    const { stored, data } = fakeData();
+    const lines = [
+      String.raw`{"key":"s\ud800","data":1}`,
+      String.raw`{"key":"a","data":1,"name":"\udc00"}`,
+      String.raw`{"key":"a","data":1,"attributes":{"\ud800":"b"}}`,
+      String.raw`{"key":"a","data":"\ud800","contentType":"text/plain"}`,
+      String.raw`{"key":"a","data":"\ud800 stays as it is written"}`,
+    ];
+    const { stderr } = await runCommand(["import", "things", "-"], { data, input: lines.join("\n") });
+    const told = ["key", "name", "attributes", "data"];
+    expect(stderr.match(/line .*/g)).toEqual(
+      told.map((name, index) => `line ${String(index + 1)}: "${name}" is no Unicode: it has half a surrogate pair`),
+    );
+    expect(stored).toHaveLength(1);
+  });
+
+  it("says once per outage that it goes on trying, but not with --json", async () => {
+    const error = new UnavailableError("the server cannot store items");
+    const failed = latch();
+    async function* status(): AsyncGenerator<ClientStatus> {
+      for (let attempt = 1; attempt <= 5; attempt++) {
+        yield { type: "backoff", method: "m", attempt, delayMs: 1, error };
+      }
+      failed.open();
+    }
+    const { data } = fakeData();
+    const importing = {
+      ...(data as Partial<DataApi>),
+      import: async (...args: Parameters<DataApi["import"]>) => {
+        await failed.promise;
+        return (data as DataApi).import(...args);
+      },
+    } as never;
+    const input = '{"key":"a","data":1}';
+    const run = await runCommand(["import", "things", "-"], { data: importing, status, input });
+    expect(run.stderr.match(/millrace: .*/g)).toEqual([
+      "millrace: still trying: UNAVAILABLE: the server cannot store items",
+    ]);
+    expect((await runCommand(["import", "things", "-", "--json"], { data, status, input })).stderr).toBe("");
+  });
+
   it("fails if there is no such file, and is interrupted by Ctrl-C", async () => {
     const { data } = fakeData();
     const missing = await runCommand(["import", "things", "/nowhere.ndjson"], { data });
@@ -212,12 +295,33 @@ describe("millrace export", () => {
       await runCommand(["export", "things", join(folder, "a.csv")], { data });
       const csv = await readFile(join(folder, "a.csv"), "utf8");
       expect(csv.split("\r\n").slice(3)).toEqual([
-        "9007199254740993,c,plain,",
-        "9007199254740993,d,,AP8=",
-        "9007199254740993,e,1,",
+        "9007199254740993,c,plain,,text/plain,,",
+        "9007199254740993,d,,AP8=,,,",
+        '9007199254740993,e,1,,application/json,,"{""x"":""y""}"',
         "",
       ]);
       expect((await runCommand(["export", "things", "-", "--format", "csv"], { data })).stdout).toBe(csv);
+    });
+  });
+
+  it.each(["ndjson", "csv"])("writes %s from which import makes the same items", async (format) => {
+    await inFolder(async (folder) => {
+      const file = join(folder, `a.${format}`);
+      await runCommand(["export", "things", file], fakeData({ items: VARIED }));
+      const first = await readFile(file, "utf8");
+      const copy = fakeData();
+      const { code, stderr } = await runCommand(["import", "things", file], copy);
+      expect({ code, stderr: stderr.includes("line") }).toEqual({ code: 0, stderr: false });
+      expect(copy.stored.map(({ key, name, contentType, attributes }) => [key, name, contentType, attributes])).toEqual(
+        VARIED.map(({ key, name, contentType, attributes }) => [key, name, contentType, attributes]),
+      );
+      if (format === "csv") {
+        const contents = copy.stored.map(({ data = "" }) => Buffer.from(data).toString("latin1"));
+        expect(contents).toEqual(VARIED.map(({ data }) => Buffer.from(data).toString("latin1")));
+      }
+      const again = copy.stored.map((each) => ({ ...item(each.key ?? "", each.data ?? ""), ...withoutData(each) }));
+      await runCommand(["export", "things", file], fakeData({ items: again }));
+      expect(await readFile(file, "utf8")).toBe(first);
     });
   });
 

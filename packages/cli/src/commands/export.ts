@@ -18,7 +18,9 @@ interface ExportCommandOptions extends CommonOptions {
 /** `millrace export DATASET FILE`: the file is there when it is whole. */
 export function exportCommand(context: CommandContext): Command {
   const command = new Command("export")
-    .description("Write the items of a dataset, as of now, to a file that import can read.")
+    .description(
+      "Write the items of a dataset, as of now, to a file from which import makes the same, but for their ids.",
+    )
     .argument("<dataset>", "such as default")
     .argument("<file>", "path of the new file, or - for standard output")
     .addOption(new Option("--format <format>", "default: by the file's name, else ndjson").choices(["ndjson", "csv"]));

@@ -10,6 +10,7 @@ import { BadLines } from "../bad-lines.js";
 import { type CommandContext, type CommonOptions, withCommonOptions } from "../command-context.js";
 import { formatOf } from "../file-format.js";
 import { type FileFormat, itemsOfFile } from "../import-file.js";
+import { OutageNotice } from "../outage-notice.js";
 import { type Progress, ProgressBar } from "../progress-bar.js";
 
 /** What is read of a file at a time. */
@@ -25,6 +26,7 @@ export function importCommand(context: CommandContext): Command {
     .description("Store the items of a file; bad lines are told and left out.")
     .argument("<dataset>", "made if there is none")
     .argument("<file>", 'lines of {"key","data"}, or CSV with a column "key"; or - for standard input')
+    .addHelpText("after", "\nAn id in the file is left out: ids are the server's.")
     .addOption(new Option("--format <format>", "default: by the file's name, else ndjson").choices(["ndjson", "csv"]));
   return withCommonOptions(command).action((dataset: string, file: string, options: ImportCommandOptions) =>
     importFile(context, dataset, file, options),
@@ -40,7 +42,9 @@ async function importFile(
   const { terminal, signal } = context;
   const bad = new BadLines(context);
   const bar = new ProgressBar(terminal, `import ${basename(file)}`);
+  const notice = new OutageNotice(bar);
   await using client = await context.openClient(target);
+  if (!json) void notice.listen(client);
   const [input, progressOf] = await openSource(file, context.input);
   try {
     await ensureDataset(client.data, dataset, signal);
@@ -49,7 +53,10 @@ async function importFile(
       dataset,
       signal,
       onRejected: ({ line }, error) => bad.add(line, error.message),
-      onProgress: (progress) => bar.update(progressOf(progress)),
+      onProgress: (progress) => {
+        notice.progressed();
+        bar.update(progressOf(progress));
+      },
     });
     signal.throwIfAborted(); // then the file was not read to its end
     bar.finish();

@@ -56,7 +56,14 @@ describe("millrace metrics send", () => {
 
   it("tells bad lines and refused samples, and ends with 1", async () => {
     const { metrics } = fakeSending();
-    const bad = ["nope", "[]", '{"value":1}', '{"name":"a"}', '{"name":"a","value":1,"label":{}}'];
+    const bad = [
+      String.raw`{"name":"a","value":1,"labels":{"a":"\ud800"}}`,
+      "nope",
+      "[]",
+      '{"value":1}',
+      '{"name":"a"}',
+      '{"name":"a","value":1,"label":{}}',
+    ];
     const more = ['{"name":"a","value":1,"labels":{"x":1}}', '{"name":"a","value":1,"timestamp":"soon"}'];
     const input = [...bad, ...more, '{"name":"a","value":1}'].join("\n");
     const { code, stdout, stderr } = await runCommand(["metrics", "send", "-"], { metrics, input });
@@ -64,8 +71,8 @@ describe("millrace metrics send", () => {
       code: 1,
       stdout: "stored 1 samples\n  __proto__: 2 samples, sum 3, 1 to 2\n",
     });
-    expect(stderr.match(/line \d+/g)).toEqual([1, 2, 3, 4, 5, 6, 7].map((line) => `line ${String(line)}`));
-    expect(stderr).toContain("millrace: 7 lines were left out\n");
+    expect(stderr.match(/line \d+/g)).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((line) => `line ${String(line)}`));
+    expect(stderr).toContain("millrace: 8 lines were left out\n");
     const refused = await runCommand(["metrics", "send", "-"], { metrics, input: '{"name":"bad","value":1}' });
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('sample 2, "bad": value: must be finite');

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { Command } from "commander";
 
 import { type CommandContext, type CommonOptions, withCommonOptions } from "../command-context.js";
+import { OutageNotice } from "../outage-notice.js";
 import { ProgressBar } from "../progress-bar.js";
 
 interface UploadCommandOptions extends CommonOptions {
@@ -24,14 +25,18 @@ async function upload(context: CommandContext, file: string, options: UploadComm
   const { terminal, signal, resumeStore } = context;
   const filename = options.name ?? (file === "-" ? "stdin" : basename(file));
   const bar = new ProgressBar(terminal, `upload ${filename}`);
+  const notice = new OutageNotice(bar);
   await using client = await context.openClient(options.target);
+  if (!options.json) void notice.listen(client);
   try {
     const { fileId, size, sha256 } = await client.files.upload(file === "-" ? process.stdin : file, {
       filename,
       signal,
       resume: { store: resumeStore },
-      onProgress: ({ committedBytes, totalBytes, bytesPerSecond }) =>
-        bar.update({ doneBytes: committedBytes, bytesPerSecond, ...(totalBytes !== undefined && { totalBytes }) }),
+      onProgress: ({ committedBytes, totalBytes, bytesPerSecond }) => {
+        notice.progressed();
+        bar.update({ doneBytes: committedBytes, bytesPerSecond, ...(totalBytes !== undefined && { totalBytes }) });
+      },
     });
     bar.finish();
     terminal.out(`${options.json ? JSON.stringify({ fileId, size, sha256 }) : fileId}\n`);

@@ -11,12 +11,12 @@ import { present } from "../files/file-info.js";
 import type { CallOptions } from "../options.js";
 import type { BatchDeps } from "./batch-api.js";
 import { toMs } from "./batch-result.js";
-import { checkCall } from "./check-batch-options.js";
+import { checkBatchCall } from "./check-batch-options.js";
 import type { BatchCounts, BatchInfo } from "./types.js";
 
 /** What the server knows of a batch. See {@link BatchApi.get}. */
 export async function getBatch({ rpc }: BatchDeps, batchId: string, options: CallOptions = {}): Promise<BatchInfo> {
-  checkCall(options);
+  checkBatchCall(batchId, options);
   const { getBatch: method } = BatchServiceDefinition.methods;
   return toBatchInfo(await rpc.unary(BatchServiceDefinition, method, { batchId }, options));
 }
@@ -27,7 +27,7 @@ export async function cancelBatch(
   batchId: string,
   options: CallOptions = {},
 ): Promise<BatchCounts> {
-  checkCall(options);
+  checkBatchCall(batchId, options);
   const { cancelBatch: method } = BatchServiceDefinition.methods;
   return toCounts(present((await rpc.unary(BatchServiceDefinition, method, { batchId }, options)).summary, "summary"));
 }

@@ -1,5 +1,6 @@
 import { ProcessRequest } from "@millrace/shared-types";
 
+import { jsonBytes } from "../json-bytes.js";
 import { checkItem } from "./check-batch-options.js";
 import type { BatchItem } from "./types.js";
 
@@ -35,10 +36,4 @@ function payloadOf({ payload = "", json }: BatchItem): Uint8Array {
   if (typeof payload === "string") return Buffer.from(payload);
   if (payload instanceof Uint8Array) return payload;
   throw new TypeError("payload is neither bytes nor text: use json for other values");
-}
-
-function jsonBytes(json: unknown): Uint8Array {
-  const text = JSON.stringify(json) as string | undefined;
-  if (text === undefined) throw new TypeError(`json is ${typeof json}, not a JSON value`);
-  return Buffer.from(text);
 }

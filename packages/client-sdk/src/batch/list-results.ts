@@ -14,7 +14,7 @@ export function listResults(
   batchId: string,
   options: ListResultsOptions = {},
 ): AsyncIterable<BatchResult> {
-  checkResultsOptions(options);
+  checkResultsOptions(batchId, options);
   const { failuresOnly = false, ...paging } = options;
   return entriesOf(paging, async (page, call) => {
     const request = { batchId, failuresOnly, ...page };

@@ -182,5 +182,10 @@ describe("batch.process", () => {
     await expect(batch.process([{ payload: "a", json: 1 }], ECHO)).rejects.toThrow(/not both/);
     await expect(batch.process([{ payload: 5 as never }], ECHO)).rejects.toThrow(/neither bytes nor text/);
     await expect(batch.process([{ json: () => 1 }], ECHO)).rejects.toThrow(/not a JSON value/);
+    await expect(batch.process([{ json: undefined }], ECHO)).rejects.toThrow("json is undefined, not a JSON value");
+    for (const name of ["id", "idempotencyKey", "orderingKey", "contentType"]) {
+      await expect(batch.process([{ [name]: "s\ud800" }], ECHO)).rejects.toThrow(`'${name}' is no Unicode`);
+    }
+    await expect(batch.process([{ attributes: { a: "\ud800" } }], ECHO)).rejects.toThrow('attribute "a" is no Unicode');
   });
 });

@@ -1,5 +1,6 @@
 import { checkHeartbeat } from "../check-heartbeat.js";
 import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
+import { checkText, checkTextLists, checkTextMap, checkTexts } from "../check-text.js";
 import { checkNames, type NamesOf } from "../option-names.js";
 import type {
   ChatHistoryOptions,
@@ -80,12 +81,16 @@ export function checkJoin({ after, ...target }: ChatJoinTarget, options: ChatJoi
 /** The server would take none for its default room. */
 export function checkRoom(room: unknown): void {
   if (typeof room !== "string" || room === "") throw new TypeError("option 'room' is missing: which room is it?");
+  checkText("'room'", room);
 }
 
 export function checkMessage(message: string | OutgoingChatMessage): void {
   if (typeof message === "string") return;
   checkNames(message, MESSAGE);
   if (typeof message.content !== "string") throw new TypeError("option 'content' is missing: what does it say?");
+  const { replyTo, contentType, clientMessageId, metadata } = message;
+  checkTexts({ replyTo, contentType, clientMessageId });
+  checkTextMap("metadata", metadata);
 }
 
 export function checkSendOptions(options: ChatSendOptions): void {
@@ -103,10 +108,13 @@ export function checkListRoomsOptions(options: ListChatRoomsOptions): void {
 export function checkRoomSpec(spec: ChatRoomSpec): void {
   checkNames(spec, SPEC);
   checkRoom(spec.room);
+  checkTexts({ displayName: spec.displayName });
+  checkTextLists({ members: spec.members });
 }
 
 export function checkMemberChanges(changes: ChatMemberChanges): void {
   checkNames(changes, CHANGES);
+  checkTextLists({ add: changes.add, remove: changes.remove });
 }
 
 /** A whole message serves as one, so its other names are welcome. */

@@ -1,7 +1,9 @@
 import { MAX_MUTATION_BYTES, MAX_MUTATIONS } from "@millrace/shared-types";
 
 import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
+import { checkText, checkTextMap, checkTexts } from "../check-text.js";
 import type { CallOptions } from "../options.js";
+import { checkJson } from "../json-bytes.js";
 import { checkNames, type NamesOf } from "../option-names.js";
 import type {
   ChangeItemOptions,
@@ -79,10 +81,14 @@ const DELETE_DATASET: NamesOf<DeleteDatasetOptions> = { ...CALL_NAMES, allowMiss
 
 const MAX_BATCHES_IN_FLIGHT = 64;
 
-/** Refuses an item as {@link checkNames} does, and one with two contents. */
+/** Refuses an item as {@link checkNames} does, texts that would be stored as others, and one with two contents. */
 export function checkItem(item: OutgoingItem): void {
   checkNames(item, ITEM);
+  const { key, name, contentType, attributes } = item;
+  checkTexts({ key, name, contentType });
+  checkTextMap("attribute", attributes);
   if (item.json !== undefined && item.data !== undefined) throw new TypeError("an item has data or json, not both");
+  checkJson(item, item.data);
 }
 
 /** Refuses a change as {@link checkNames} does, and one that is none, or two. */
@@ -91,6 +97,12 @@ export function checkMutation(mutation: ItemMutation): void {
   if ((mutation.put === undefined) === (mutation.delete === undefined)) {
     throw new TypeError("a mutation has either 'put' or 'delete'");
   }
+  checkTexts({ delete: mutation.delete });
+}
+
+/** Another text would be another item. */
+export function checkKey(key: string): void {
+  checkText("'key'", key);
 }
 
 export function checkGetOptions(options: GetItemOptions): void {
@@ -100,7 +112,8 @@ export function checkGetOptions(options: GetItemOptions): void {
 export function checkListOptions(options: ListItemsOptions): void {
   checkNames(options, LIST);
   assertInteger("limit", options.limit, 1, Number.MAX_SAFE_INTEGER);
-  const { consistency } = options;
+  const { prefix, startKey, endKey, consistency } = options;
+  checkTexts({ prefix, startKey, endKey });
   if (consistency !== undefined && consistency !== "snapshot" && consistency !== "eventual") {
     throw new TypeError(`option 'consistency' is ${JSON.stringify(consistency)}, not "snapshot" or "eventual"`);
   }
@@ -112,6 +125,7 @@ export function checkChangeOptions(options: ChangeItemOptions): void {
 
 export function checkMutateOptions(options: MutateOptions): void {
   checkNames(options, MUTATE);
+  checkTexts({ idempotencyKey: options.idempotencyKey });
 }
 
 export function checkImportOptions(options: ImportOptions<never>): void {

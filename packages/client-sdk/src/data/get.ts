@@ -1,7 +1,7 @@
 import { StreamingServiceDefinition } from "@millrace/shared-types";
 
 import { present } from "../files/file-info.js";
-import { checkGetOptions } from "./check-data-options.js";
+import { checkGetOptions, checkKey } from "./check-data-options.js";
 import type { DataApi, DataDeps } from "./data-api.js";
 import { toDataItem } from "./received-item.js";
 import type { DataItem, GetItemOptions, ItemReference } from "./types.js";
@@ -21,6 +21,7 @@ export function createGet({ rpc }: DataDeps): DataApi["get"] {
   function get(item: ItemReference, options?: GetItemOptions): Promise<DataItem>;
   async function get(reference: ItemReference, options: GetItemOptions = {}): Promise<DataItem | undefined> {
     checkGetOptions(options);
+    if (typeof reference === "string") checkKey(reference);
     const { dataset = "", fields = [], ifVersionNotMatch, ...call } = options;
     const item =
       typeof reference === "string"

@@ -1,5 +1,6 @@
 import { DataItem } from "@millrace/shared-types";
 
+import { jsonBytes } from "../json-bytes.js";
 import { checkItem } from "./check-data-options.js";
 import type { OutgoingItem } from "./types.js";
 
@@ -31,10 +32,4 @@ function contentOf({ data = "", json }: OutgoingItem): Uint8Array {
   if (typeof data === "string") return Buffer.from(data);
   if (data instanceof Uint8Array) return data;
   throw new TypeError("data is neither bytes nor text: use json for other values");
-}
-
-function jsonBytes(json: unknown): Uint8Array {
-  const text = JSON.stringify(json) as string | undefined;
-  if (text === undefined) throw new TypeError(`json is ${typeof json}, not a JSON value`);
-  return Buffer.from(text);
 }

@@ -135,7 +135,9 @@ describe("a listing", () => {
     await using opened = openData();
     expect(() => opened.data.list({ keyPrefix: "a" } as never)).toThrow("did you mean prefix?");
     expect(() => opened.data.list({ limit: 0 })).toThrow(RangeError);
-    expect(() => opened.data.list({ from: "a~b" })).toThrow("not the position");
+    for (const from of ["a~b", 5, null, {}, ["a"]] as never[]) {
+      expect(() => opened.data.list({ from })).toThrow(new TypeError("option 'from' is not the position of a listing"));
+    }
     expect(() => opened.data.list({ consistency: "none" as never })).toThrow("consistency");
   });
 });

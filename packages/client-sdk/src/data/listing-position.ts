@@ -9,9 +9,9 @@ export interface ListingPosition {
 const SEPARATOR = "~";
 
 /** @throws {TypeError} if `text` is no position of a listing */
-export function parsePosition(text: string | undefined): ListingPosition {
+export function parsePosition(text: unknown): ListingPosition {
   if (text === undefined) return { cursor: undefined, items: 0 };
-  const [, cursor, items = "0"] = /^([^~]+)(?:~(\d{1,9}))?$/.exec(text) ?? [];
+  const [, cursor, items = "0"] = /^([^~]+)(?:~(\d{1,9}))?$/.exec(typeof text === "string" ? text : "") ?? [];
   if (cursor === undefined) throw new TypeError("option 'from' is not the position of a listing");
   return { cursor, items: Number(items) };
 }

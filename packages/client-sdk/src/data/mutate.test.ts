@@ -67,6 +67,7 @@ describe("a change of an item", () => {
     [{ put: { data: "a", json: 1 } }, "not both"],
     [{ put: { data: { n: 1 } } }, "use json"],
     [{ put: { json: () => 1 } }, "not a JSON value"],
+    [{ put: { json: undefined } }, "json is undefined, not a JSON value"],
     [{ put: {}, delete: "a" }, "either 'put' or 'delete'"],
     [{}, "either 'put' or 'delete'"],
   ])("is refused if it is none: %j", async (mutation, message) => {
@@ -74,6 +75,12 @@ describe("a change of an item", () => {
     await expect(opened.data.mutate([mutation as never])).rejects.toThrow(message);
     expect(opened.server.mutations).toHaveLength(0);
   });
+});
+
+it("an item may have data and a json that is undefined", async () => {
+  await using opened = openData();
+  await opened.data.put({ key: "a", data: "x", json: undefined });
+  expect(Buffer.from(opened.server.items.get("a")?.data ?? []).toString()).toBe("x");
 });
 
 describe("datasets", () => {

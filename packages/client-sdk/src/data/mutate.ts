@@ -14,7 +14,7 @@ import { withinTimeout } from "../events/within-timeout.js";
 import { answerOf } from "../files/answer-of.js";
 import { present } from "../files/file-info.js";
 import { statusError } from "../rpc/status-error.js";
-import { checkChangeOptions, checkMutateOptions, checkMutation } from "./check-data-options.js";
+import { checkChangeOptions, checkKey, checkMutateOptions, checkMutation } from "./check-data-options.js";
 import type { DataDeps } from "./data-api.js";
 import { toItemMessage } from "./item-message.js";
 import type {
@@ -38,6 +38,7 @@ export async function put(deps: DataDeps, item: OutgoingItem, options: ChangeIte
 
 /** Deletes an item. See {@link DataApi.delete}. */
 export async function deleteItem(deps: DataDeps, key: string, options: ChangeItemOptions = {}): Promise<void> {
+  checkKey(key);
   await changeOne(deps, { delete: key }, options);
 }
 

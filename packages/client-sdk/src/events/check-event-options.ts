@@ -2,6 +2,7 @@ import { MAX_PUBLISH_EVENTS } from "@millrace/shared-types";
 
 import { checkHeartbeat } from "../check-heartbeat.js";
 import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
+import { checkText, checkTextLists, checkTextMap, checkTexts } from "../check-text.js";
 import type { CallOptions } from "../options.js";
 import { checkNames, type NamesOf } from "../option-names.js";
 import { isToken } from "./event-start.js";
@@ -14,6 +15,7 @@ import type {
   SubscriptionSpec,
 } from "./subscription-types.js";
 import type {
+  EventSelection,
   LogInfoOptions,
   OutgoingEvent,
   PublisherOptions,
@@ -128,23 +130,20 @@ const REPLAY: NamesOf<ReplayParkedOptions> = { ...CALL_NAMES, limit: "number" };
 /** Refuses an event as {@link checkNames} does, a missing type, and texts that would be stored as others. */
 export function checkEvent(event: Partial<OutgoingEvent>): void {
   checkNames(event, EVENT);
-  const { id, type, stream, key, source, contentType, attributes = {} } = event;
+  const { id, type, stream, key, source, contentType, attributes } = event;
   if (typeof type !== "string") throw new TypeError("'type' is missing: what kind of event is it?");
-  for (const [name, text] of Object.entries({ id, type, stream, key, source, contentType })) {
-    if (text !== undefined) assertText(`'${name}'`, text);
-  }
-  for (const [name, text] of Object.entries(attributes)) {
-    assertText("the name of an attribute", name);
-    assertText(`attribute ${JSON.stringify(name)}`, text);
-  }
+  checkTexts({ id, type, stream, key, source, contentType });
+  checkTextMap("attribute", attributes);
 }
 
 export function checkPublishOptions(options: PublishOptions): void {
   checkNames(options, PUBLISH);
+  checkTexts({ stream: options.stream });
 }
 
 export function checkPublisherOptions(options: PublisherOptions): void {
   checkNames(options, PUBLISHER);
+  checkTexts({ stream: options.stream });
   assertInteger("maxRequestsInFlight", options.maxRequestsInFlight, 1);
   assertInteger("maxRequestEvents", options.maxRequestEvents, 1, MAX_PUBLISH_EVENTS);
 }
@@ -152,6 +151,7 @@ export function checkPublisherOptions(options: PublisherOptions): void {
 /** Refuses options as {@link checkNames} does, and those that contradict each other. */
 export function checkWatchOptions(options: WatchOptions): void {
   checkNames(options, WATCH);
+  checkSelection(options);
   checkHeartbeat(options.heartbeatMs);
   assertInteger("limit", options.limit, 1);
   const { from, sendInitialState, resume } = options;
@@ -165,19 +165,25 @@ export function checkWatchOptions(options: WatchOptions): void {
 
 export function checkReadOptions(options: ReadOptions): void {
   checkNames(options, READ);
+  checkSelection(options);
   assertInteger("limit", options.limit, 1);
 }
 
 export function checkLogInfoOptions(options: LogInfoOptions): void {
   checkNames(options, LOG_INFO);
+  checkTexts({ stream: options.stream });
 }
 
 export function checkSubscriptionSpec(spec: SubscriptionSpec): void {
   checkNames(spec, SPEC);
+  checkSelection(spec);
 }
 
 export function checkSubscribe(reference: SubscriptionReference, options: SubscribeOptions): void {
-  if (typeof reference !== "string") checkNames(reference, REFERENCE);
+  if (typeof reference !== "string") {
+    checkNames(reference, REFERENCE);
+    checkSelection(reference.create ?? {});
+  }
   checkNames(options, SUBSCRIBE);
   checkHeartbeat(options.heartbeatMs);
   assertInteger("concurrency", options.concurrency, 1);
@@ -196,8 +202,9 @@ export function checkReplayOptions(options: ReplayParkedOptions): void {
   checkNames(options, REPLAY);
 }
 
-export function checkTruncate(beforeRevision: number, options: CallOptions): void {
+export function checkTruncate(stream: string, beforeRevision: number, options: CallOptions): void {
   checkNames(options, CALL_NAMES);
+  checkText("'stream'", stream);
   assertInteger("beforeRevision", beforeRevision, 0);
 }
 
@@ -205,10 +212,8 @@ export function checkCall(options: CallOptions): void {
   checkNames(options, CALL_NAMES);
 }
 
-/** UTF-8 has no half of a surrogate pair: encoders write U+FFFD instead, and two ids become one. */
-function assertText(name: string, text: unknown): void {
-  if (typeof text !== "string") throw new TypeError(`${name} is no text`);
-  if (!text.isWellFormed()) throw new TypeError(`${name} is no Unicode: it has half a surrogate pair`);
+function checkSelection({ types, streams }: EventSelection): void {
+  checkTextLists({ types, streams });
 }
 
 function assertInteger(

@@ -1,5 +1,6 @@
 import { Event, toTimestamp } from "@millrace/shared-types";
 
+import { checkJson, jsonBytes } from "../json-bytes.js";
 import { checkEvent } from "./check-event-options.js";
 import { newEventId } from "./new-event-id.js";
 import type { OutgoingEvent } from "./types.js";
@@ -48,12 +49,12 @@ export function sizeOfEvent({ payload, id, type, key, contentType, source, attri
   return bytes;
 }
 
-function payloadOf({ payload, json }: OutgoingEvent): Uint8Array {
+function payloadOf(event: OutgoingEvent): Uint8Array {
+  const { payload, json } = event;
+  checkJson(event, payload);
   if (json === undefined) return toBytes(payload);
   if (payload !== undefined) throw new TypeError("an event has a payload or json, not both");
-  const text = JSON.stringify(json) as string | undefined;
-  if (text === undefined) throw new TypeError(`json is ${typeof json}, not a JSON value`);
-  return Buffer.from(text);
+  return jsonBytes(json);
 }
 
 function toBytes(payload: Uint8Array | string = new Uint8Array()): Uint8Array {

@@ -13,19 +13,26 @@ export function isToken(from: EventStart): from is string {
 /**
  * Wire form of where to begin.
  *
+ * @param name of the option or argument that says so
  * @throws {TypeError} if it is none
  * @throws {RangeError} for a date that is none
  */
-export function toWireStart(from: EventStart): WireStart {
+export function toWireStart(from: EventStart, name: "from" | "to" = "from"): WireStart {
   if (from === "beginning") return { $case: "startPosition", value: StartPosition.BEGINNING };
   if (from === "end") return { $case: "startPosition", value: StartPosition.END };
   if (typeof from === "string") return { $case: "resumeToken", value: from };
-  if ("sequence" in from) return { $case: "startSequence", value: sequenceOf(from.sequence) };
-  if (from.since instanceof Date) return { $case: "startTime", value: toTimestamp(from.since) };
-  throw new TypeError("'from' is no start: use 'beginning', 'end', a token, { sequence } or { since: Date }");
+  const { sequence, since } = placesOf(from);
+  if (sequence !== undefined) return { $case: "startSequence", value: sequenceOf(sequence) };
+  if (since instanceof Date) return { $case: "startTime", value: toTimestamp(since) };
+  throw new TypeError(`'${name}' is no start: use 'beginning', 'end', a token, { sequence } or { since: Date }`);
 }
 
-function sequenceOf(sequence: number): number {
-  if (Number.isSafeInteger(sequence) && sequence >= 1) return sequence;
+/** What an object says of where to begin; nothing if it is none. */
+function placesOf(from: unknown): { readonly sequence?: unknown; readonly since?: unknown } {
+  return typeof from === "object" && from !== null ? from : {};
+}
+
+function sequenceOf(sequence: unknown): number {
+  if (typeof sequence === "number" && Number.isSafeInteger(sequence) && sequence >= 1) return sequence;
   throw new RangeError(`${String(sequence)} is not a sequence`);
 }

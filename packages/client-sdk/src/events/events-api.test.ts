@@ -2,6 +2,8 @@ import { describe, expect, it } from "@jest/globals";
 
 import { openEvents } from "./open-events.test.support.js";
 
+const NO_START = "'from' is no start: use 'beginning', 'end', a token, { sequence } or { since: Date }";
+
 describe("the events API", () => {
   it("describes the log", async () => {
     await using opened = openEvents();
@@ -59,6 +61,13 @@ describe("the events API", () => {
     expect(() => events.watch({ heartbeatMs: 10 })).toThrow("1000 to 600000");
     expect(() => events.watch({ limit: 0 })).toThrow(RangeError);
     expect(() => events.watch({ from: "beginning", sendInitialState: true })).toThrow("exclude each other");
+    for (const from of [5, null, true, [], {}, { since: 7 }, () => "end"] as never[]) {
+      expect(() => events.watch({ from })).toThrow(new TypeError(NO_START));
+      expect(() => events.read({ from })).toThrow(new TypeError(NO_START));
+      await expect(events.subscriptions.create({ name: "a", from })).rejects.toThrow(new TypeError(NO_START));
+      await expect(events.subscriptions.seek("a", from)).rejects.toThrow(NO_START.replace("from", "to"));
+    }
+    expect(() => events.watch({ from: { sequence: "7" } as never })).toThrow("7 is not a sequence");
     expect(() => events.watch({ resume: { store: new Map() as never } })).toThrow("resume.key");
     expect(() => events.subscribe("a", () => 1, { concurency: 2 } as never)).toThrow("did you mean concurrency?");
     expect(() => events.subscribe({ name: "a", create: { type: "x" } as never }, () => 1)).toThrow("did you mean");

@@ -24,7 +24,7 @@ export async function truncate(
   beforeRevision: number,
   options: CallOptions = {},
 ): Promise<number> {
-  checkTruncate(beforeRevision, options);
+  checkTruncate(stream, beforeRevision, options);
   const request = { stream, beforeRevision };
   return (await rpc.unary(EventServiceDefinition, truncateStream, request, options)).firstStreamRevision;
 }

@@ -117,6 +117,7 @@ describe("publish", () => {
     [{ type: "a", payload: "x", json: 1 }, "not both"],
     [{ type: "a", payload: { n: 1 } }, "use json"],
     [{ type: "a", json: () => 1 }, "not a JSON value"],
+    [{ type: "a", json: undefined }, "json is undefined, not a JSON value"],
     [{ type: "a", id: "one\ud83d" }, "'id' is no Unicode"],
     [{ type: "a", key: 7 }, "'key' is no text"],
     [{ type: "a", attributes: { total: 12 } }, 'attribute "total" is no text'],

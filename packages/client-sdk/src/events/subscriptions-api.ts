@@ -61,7 +61,7 @@ function list({ rpc }: EventsDeps, options: ListSubscriptionsOptions): AsyncIter
 }
 
 function toSeekTarget(to: EventStart): SeekSubscriptionRequest["target"] {
-  const start = toWireStart(to);
+  const start = toWireStart(to, "to");
   switch (start.$case) {
     case "resumeToken":
       return start;

@@ -1,4 +1,5 @@
 import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
+import { checkTextMap, checkTexts } from "../check-text.js";
 import { checkNames, type NamesOf } from "../option-names.js";
 import type {
   DeleteFileOptions,
@@ -55,12 +56,13 @@ const UPDATE: NamesOf<UpdateFileOptions> = { ...CALL_NAMES, ifMetagenerationMatc
 
 const DELETE: NamesOf<DeleteFileOptions> = { ...CALL_NAMES, ifGenerationMatch: "number", allowMissing: "any" };
 
-/** Refuses options as {@link checkNames} does, and a missing filename. */
+/** Refuses options as {@link checkNames} does, a missing filename, and texts that would be stored as others. */
 export function checkUploadOptions(options: Partial<UploadOptions> = {}): void {
   checkNames(options, UPLOAD);
   if (typeof options.filename !== "string") {
     throw new TypeError("option 'filename' is missing: what is the file's name on the server?");
   }
+  checkFileTexts(options);
 }
 
 export function checkDownloadOptions(options: DownloadOptions): void {
@@ -73,13 +75,25 @@ export function checkDownloadToOptions(options: DownloadToOptions): void {
 
 export function checkListOptions(options: ListFilesOptions): void {
   checkNames(options, LIST);
+  checkTexts({ prefix: options.prefix });
 }
 
 export function checkUpdate(changes: FileChanges, options: UpdateFileOptions): void {
   checkNames(changes, CHANGES);
+  checkFileTexts(changes);
   checkNames(options, UPDATE);
 }
 
 export function checkDeleteOptions(options: DeleteFileOptions): void {
   checkNames(options, DELETE);
+}
+
+/** Refuses the name of a file if it would be another one on the wire. */
+export function checkFilename(filename: string): void {
+  checkTexts({ filename });
+}
+
+function checkFileTexts({ filename, contentType, metadata }: FileChanges): void {
+  checkTexts({ filename, contentType });
+  checkTextMap("metadata", metadata);
 }

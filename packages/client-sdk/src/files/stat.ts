@@ -1,6 +1,7 @@
 import { FileServiceDefinition } from "@millrace/shared-types";
 
 import type { CallOptions } from "../options.js";
+import { checkFilename } from "./check-file-options.js";
 import type { FilesDeps } from "./files-api.js";
 import { toFileInfo } from "./file-info.js";
 import type { FileInfo, FileReference } from "./types.js";
@@ -11,6 +12,7 @@ import type { FileInfo, FileReference } from "./types.js";
  * @throws {StreamingError} NOT_FOUND if there is none
  */
 export async function stat({ rpc }: FilesDeps, reference: FileReference, options?: CallOptions): Promise<FileInfo> {
+  if (typeof reference !== "string") checkFilename(reference.filename);
   const name =
     typeof reference === "string"
       ? ({ $case: "fileId", value: reference } as const)

@@ -1,6 +1,7 @@
 import { MAX_EXPORT_METRICS } from "@millrace/shared-types";
 
 import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
+import { checkText, checkTextLists, checkTexts } from "../check-text.js";
 import { checkNames, type NamesOf } from "../option-names.js";
 import type {
   ListSeriesOptions,
@@ -75,10 +76,8 @@ export function checkSample(sample: MetricSample): void {
   if (typeof value !== "number" || typeof weight !== "number") {
     throw new TypeError(`value and weight of a sample are numbers, not ${typeof value} and ${typeof weight}`);
   }
-  for (const label in labels) {
-    if (typeof labels[label] !== "string")
-      throw new TypeError(`label '${label}' is ${typeof labels[label]}, not a text`);
-  }
+  checkTexts({ name, unit });
+  checkLabels(labels);
 }
 
 export function checkSendOptions(options: SendMetricsOptions): void {
@@ -87,11 +86,13 @@ export function checkSendOptions(options: SendMetricsOptions): void {
   assertInteger("maxBatchSamples", options.maxBatchSamples, 1, MAX_EXPORT_METRICS);
   assertInteger("maxBatchBytes", options.maxBatchBytes, 1, MAX_BATCH_BYTES);
   assertInteger("maxInFlight", options.maxInFlight, 1, MAX_IN_FLIGHT);
+  checkTexts({ producerId: options.producerId });
   if (options.producerId === "") throw new TypeError("option 'producerId' is empty");
 }
 
 export function checkReporterOptions(options: MetricsReporterOptions): void {
   checkNames(options, { ...REPORTER, labels: "any" });
+  checkLabels(options.labels ?? {});
   assertInteger("maxQueuedSamples", options.maxQueuedSamples, 1, Number.MAX_SAFE_INTEGER);
   const { onFull } = options;
   if (onFull !== undefined && onFull !== "drop-oldest" && onFull !== "drop-newest") {
@@ -99,13 +100,29 @@ export function checkReporterOptions(options: MetricsReporterOptions): void {
   }
 }
 
-export function checkQueryOptions(options: QueryMetricsOptions): void {
+export function checkQueryOptions(name: string, options: QueryMetricsOptions): void {
   checkNames(options, { ...QUERY, from: "any", to: "any" });
+  checkTexts({ name });
+  checkTextLists({ groupBy: options.groupBy });
   assertInteger("stepMs", options.stepMs, 1, Number.MAX_SAFE_INTEGER);
+  for (const end of ["from", "to"] as const) {
+    const date: unknown = options[end];
+    if (date !== undefined && !(date instanceof Date)) throw new TypeError(`option '${end}' is no Date`);
+  }
 }
 
 export function checkListSeriesOptions(options: ListSeriesOptions): void {
   checkNames(options, LIST_SERIES);
+  checkTexts({ namePrefix: options.namePrefix });
+}
+
+function checkLabels(labels: NonNullable<MetricSample["labels"]>): void {
+  for (const label in labels) {
+    if (typeof labels[label] !== "string")
+      throw new TypeError(`label '${label}' is ${typeof labels[label]}, not a text`);
+    checkText("the name of a label", label);
+    checkText(`label ${JSON.stringify(label)}`, labels[label]);
+  }
 }
 
 function assertInteger(name: string, value: number | undefined, least: number, most: number): void {

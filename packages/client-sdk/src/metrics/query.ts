@@ -17,7 +17,7 @@ export function queryMetrics(
   name: string,
   options: QueryMetricsOptions = {},
 ): AsyncIterable<MetricWindow> {
-  checkQueryOptions(options);
+  checkQueryOptions(name, options);
   const { from, to, stepMs, groupBy = [], filter = "", quantiles = [], ...call } = options;
   const request = {
     name,

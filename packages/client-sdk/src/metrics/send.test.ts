@@ -255,6 +255,13 @@ describe("sending metrics", () => {
 });
 
 describe("querying metrics", () => {
+  it.each(["from", "to"])("refuses a moment that is none: %s", async (end) => {
+    await using opened = openMetrics();
+    for (const moment of [5, "2026-01-01", null]) {
+      expect(() => opened.metrics.query("a", { [end]: moment })).toThrow(new TypeError(`option '${end}' is no Date`));
+    }
+  });
+
   it("gives windows in the units of JavaScript", async () => {
     await using opened = openMetrics();
     const aggregate = {

@@ -6,6 +6,7 @@ import {
   toTimestamp,
 } from "@millrace/shared-types";
 
+import { checkText } from "../check-text.js";
 import type { JsonValue, QueryCell, QueryColumn, QueryColumnType, QueryParameter } from "./types.js";
 
 type Kind = QueryValue["kind"];
@@ -21,6 +22,7 @@ function kindOf(value: QueryParameter, index: number): Kind {
     case "boolean":
       return { $case: "boolValue", value };
     case "string":
+      checkText(`params[${String(index)}]`, value);
       return { $case: "stringValue", value };
     case "bigint":
       if (BigInt.asIntN(64, value) !== value) throw new RangeError(`params[${String(index)}] has more than 64 bits`);

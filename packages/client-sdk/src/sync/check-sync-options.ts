@@ -2,6 +2,7 @@ import { MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES, MAX_SYNC_COLLECTIONS } from 
 
 import { checkHeartbeat } from "../check-heartbeat.js";
 import { CALL_NAMES, RESUME_NAMES } from "../check-options.js";
+import { checkTexts } from "../check-text.js";
 import { checkNames, type NamesOf, type OptionNames } from "../option-names.js";
 import type { CallOptions } from "../options.js";
 import type {
@@ -95,10 +96,11 @@ export function checkDocumentId(id: string): void {
 /**
  * What is written, as bytes: JSON, unless it is bytes already.
  *
- * @throws {TypeError} for what has no form in JSON
+ * @throws {TypeError} for what has no form in JSON, and a type that is no Unicode
  * @throws {RangeError} if it is too large
  */
 export function contentOf(value: unknown, contentType: string | undefined): NonNullable<LocalWrite["put"]> {
+  checkTexts({ contentType });
   if (value instanceof Uint8Array) {
     checkBytes(value);
     return { content: new Uint8Array(value), contentType: contentType ?? "application/octet-stream", json: undefined };

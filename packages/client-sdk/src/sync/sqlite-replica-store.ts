@@ -8,8 +8,11 @@ const SCHEMA = `CREATE TABLE IF NOT EXISTS replica (
   tbl TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (tbl, key)
 ) STRICT, WITHOUT ROWID`;
 
-/** A prefix's rows: `?2 <= key`, and `key < ?3` unless that is empty. */
-const IN_PREFIX = "tbl = ?1 AND key >= ?2 AND (?3 = x'' OR key < ?3)";
+/**
+ * A prefix's rows: `$begin <= key`, and `key < $end` unless that is empty. By names, because Node before 22.20 binds no
+ * `?1` by its position: https://github.com/nodejs/node/issues/59340.
+ */
+const IN_PREFIX = "tbl = $table AND key >= $begin AND ($end = x'' OR key < $end)";
 
 type StatementName = "get" | "scan" | "put" | "delete" | "clear" | "moveDeletions" | "moveRows";
 
@@ -43,21 +46,24 @@ class SqliteReplicaStore implements ReplicaStore {
   /** Settles when the transaction that is open is durable; `undefined`: none is open. */
   #committing: Promise<void> | undefined;
   #failure: InternalError | undefined;
+  #isOpen = true;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = {
       get: database.prepare("SELECT value FROM replica WHERE tbl = ? AND key = ?"),
-      scan: database.prepare(`SELECT key, value FROM replica WHERE ${IN_PREFIX} AND key > ?4 ORDER BY key LIMIT ?5`),
+      scan: database.prepare(
+        `SELECT key, value FROM replica WHERE ${IN_PREFIX} AND key > $after ORDER BY key LIMIT $count`,
+      ),
       put: database.prepare("INSERT OR REPLACE INTO replica VALUES (?, ?, ?)"),
       delete: database.prepare("DELETE FROM replica WHERE tbl = ? AND key = ?"),
       clear: database.prepare(`DELETE FROM replica WHERE ${IN_PREFIX}`),
       moveDeletions: database.prepare(
-        `DELETE FROM replica WHERE tbl = ?4 AND key IN (
+        `DELETE FROM replica WHERE tbl = $to AND key IN (
            SELECT key FROM replica WHERE ${IN_PREFIX} AND substr(value, 1, 1) = x'00')`,
       ),
       moveRows: database.prepare(
-        `INSERT OR REPLACE INTO replica SELECT ?4, key, value FROM replica
+        `INSERT OR REPLACE INTO replica SELECT $to, key, value FROM replica
          WHERE ${IN_PREFIX} AND substr(value, 1, 1) <> x'00'`,
       ),
     };
@@ -69,7 +75,7 @@ class SqliteReplicaStore implements ReplicaStore {
 
   scan(table: string, { prefix = "", after = "", limit }: ReplicaScan): readonly ReplicaRow[] {
     const count = Math.min(limit, Number.MAX_SAFE_INTEGER);
-    const rows = this.#statements.scan.all(table, ...rangeOf(prefix), Buffer.from(after), count);
+    const rows = this.#statements.scan.all({ ...rangeOf(table, prefix), after: Buffer.from(after), count });
     return (rows as { key: Uint8Array; value: Uint8Array }[]).map(({ key, value }) => {
       return { key: Buffer.from(key).toString(), value };
     });
@@ -95,7 +101,9 @@ class SqliteReplicaStore implements ReplicaStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#committing?.catch(() => undefined);
-    if (this.#database.isOpen) this.#database.close();
+    // Not `isOpen` of the database, which Node before 22.15 does not have.
+    if (this.#isOpen) this.#database.close();
+    this.#isOpen = false;
   }
 
   async #commitSoon(): Promise<void> {
@@ -120,19 +128,19 @@ class SqliteReplicaStore implements ReplicaStore {
         remove.run(write.table, Buffer.from(write.key));
         return;
       case "clear":
-        clear.run(write.table, ...rangeOf(write.prefix));
+        clear.run(rangeOf(write.table, write.prefix));
         return;
       case "move":
-        moveDeletions.run(write.from, ...rangeOf(write.prefix), write.to);
-        moveRows.run(write.from, ...rangeOf(write.prefix), write.to);
-        clear.run(write.from, ...rangeOf(write.prefix));
+        moveDeletions.run({ ...rangeOf(write.from, write.prefix), to: write.to });
+        moveRows.run({ ...rangeOf(write.from, write.prefix), to: write.to });
+        clear.run(rangeOf(write.from, write.prefix));
     }
   }
 }
 
-/** Keys that begin with `prefix`: from it on, and before the second, unless that is empty. */
-function rangeOf(prefix: string): readonly [from: Buffer, before: Buffer] {
-  const from = Buffer.from(prefix);
+/** What {@link IN_PREFIX} asks for. */
+function rangeOf(table: string, prefix: string): Readonly<Record<"table" | "begin" | "end", string | Buffer>> {
+  const begin = Buffer.from(prefix);
   // No byte of UTF-8 is above 0xf4.
-  return [from, prefix === "" ? Buffer.alloc(0) : Buffer.concat([from, Buffer.of(0xff)])];
+  return { table, begin, end: prefix === "" ? Buffer.alloc(0) : Buffer.concat([begin, Buffer.of(0xff)]) };
 }

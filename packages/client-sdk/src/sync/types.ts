@@ -121,7 +121,7 @@ export interface FollowedCollection {
 export interface OpenReplicaOptions {
   /** The collections to follow: 1 to 100. They have to exist once the replica connects. */
   readonly collections: readonly (string | FollowedCollection)[];
-  /** File in which the replica is kept, by one process at a time; made if it is missing. Needs `node:sqlite`. A copy of it becomes a replica of its own once it is connected. */
+  /** File in which the replica is kept, by one process at a time; made if it is missing. Needs `node:sqlite`: Node 22.13 or newer. A copy of it becomes a replica of its own once it is connected. */
   readonly path?: string;
   /** Keeps the replica, in place of `path`. Default: memory; the replica is gone when it is closed. */
   readonly store?: ReplicaStore;

@@ -73,6 +73,20 @@ describe("DataDir", () => {
     expect((await stat(join(data.path, "lock.db"))).size).toBe(0);
   });
 
+  it("is made with the folders above it, which are kept if they are there", async () => {
+    await using folder = await openTemporaryFolder();
+    for (const path of ["a/b/c/", "a/./b/d", "a"]) (await DataDir.open(join(folder.path, path)))[Symbol.dispose]();
+    expect((await readdir(join(folder.path, "a/b"))).toSorted()).toEqual(["c", "d"]);
+    expect((await stat(join(folder.path, "a/b"))).mode & 0o777).toBe(0o700);
+  });
+
+  it("fails if there is a file in its place, or above it", async () => {
+    await using folder = await openTemporaryFolder();
+    await writeFile(join(folder.path, "file"), "");
+    await expect(DataDir.open(join(folder.path, "file"))).rejects.toMatchObject({ code: "EEXIST" });
+    await expect(DataDir.open(join(folder.path, "file", "data"))).rejects.toMatchObject({ code: "ENOTDIR" });
+  });
+
   it("does not say that it is in use when its lock cannot be read", async () => {
     await using folder = await openTemporaryFolder();
     await writeFile(join(folder.path, "lock.db"), "not a database".repeat(100));

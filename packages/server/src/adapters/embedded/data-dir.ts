@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { chmod, open, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, mkdir, open, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-import { makeFolder, writeFileDurably } from "./durable-files.js";
+import { syncFolder, writeFileDurably } from "./durable-files.js";
 import { isMissing } from "./storage-error.js";
 
 /** What a data folder is, made once and kept for its life. */
@@ -43,7 +43,7 @@ export class DataDir implements Disposable {
    * @throws {@link DataDirInUseError} if another server, in this process or another, holds it
    */
   static async open(path: string): Promise<DataDir> {
-    await makeFolder(path);
+    await makeFolders(path);
     await chmod(path, 0o700);
     const lock = await takeLock(path);
     try {
@@ -58,6 +58,39 @@ export class DataDir implements Disposable {
   [Symbol.dispose](): void {
     this.#lock.close();
   }
+}
+
+/**
+ * Makes a folder that only this user can enter, and those above it; keeps those that are there. Each by itself, and from
+ * the bottom up: `mkdir` of Node 24 with `recursive` never ends where a folder is there and none can be made in it, as
+ * in /proc.
+ */
+async function makeFolders(path: string): Promise<void> {
+  const parent = dirname(path);
+  try {
+    return await makeFolder(path, parent);
+  } catch (error) {
+    if (!isMissing(error) || parent === path) throw error;
+  }
+  await makeFolders(parent);
+  await makeFolder(path, parent);
+}
+
+async function makeFolder(path: string, parent: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (isMissing(error) || !(await isFolder(path))) throw error;
+    return;
+  }
+  await syncFolder(parent);
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 /** An exclusive lock of SQLite's: it ends with the process, however that ends. */

@@ -34,3 +34,26 @@ it("a replica that did not hear of its own deletion learns of it, though it has 
   await using stores = memorySyncStores(clock);
   expect(await playHistory(history, stores, clock)).toEqual([]);
 }, 60_000);
+
+it("a replica that has to begin anew while it is connected keeps what it wrote in that session", async () => {
+  const history: History = {
+    policy: "last-writer-wins",
+    skewsMs: [0, 0, 0],
+    forgets: true,
+    steps: [
+      { type: "putAll", replica: 0 },
+      { type: "put", replica: 1, id: "b" },
+      { type: "delete", replica: 1, id: "b" },
+      { type: "put", replica: 0, id: "a" },
+      { type: "letRun", turns: 1 },
+      { type: "goOnline", replica: 0 },
+      { type: "pass", ms: 7_200_000 },
+      { type: "vacuum" },
+    ],
+  };
+  for (let play = 0; play < 10; play += 1) {
+    const clock = new ModelClock(Date.UTC(2026, 0, 1));
+    await using stores = memorySyncStores(clock);
+    expect(await playHistory(history, stores, clock)).toEqual([]);
+  }
+}, 60_000);

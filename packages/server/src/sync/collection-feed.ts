@@ -141,7 +141,8 @@ export class CollectionFeed {
     if (!row.deleted && !this.#matches(docId, document)) {
       return isFirst ? [] : [{ ...NO_CHANGE, collection, docId, operation: ChangeOperation.REMOVED, sequence }];
     }
-    return this.#isOwn(document) ? [] : [toChange(collection, docId, document, sequence)];
+    // Who begins anew gives up what it wrote itself, too.
+    return !isFirst && this.#isOwn(document) ? [] : [toChange(collection, docId, document, sequence)];
   }
 
   #isOwn({ versions }: StoredDocument): boolean {

@@ -1,7 +1,16 @@
 import { describe, expect, it } from "@jest/globals";
 import { ConflictPolicy, type SyncCheckpoint } from "@millrace/shared-types";
 
-import { at, openSyncFixture, remove, TestReplica, told, upsert } from "./sync-fixture.test.support.js";
+import {
+  at,
+  openSyncFixture,
+  remove,
+  RETENTION_MS,
+  TestReplica,
+  told,
+  upsert,
+  vacuum,
+} from "./sync-fixture.test.support.js";
 
 describe("what a replica is sent", () => {
   it("is only so much on its way, until the replica confirms or allows more", async () => {
@@ -70,6 +79,18 @@ describe("what a replica is sent", () => {
     replica.hello();
     await replica.expect("welcome");
     expect(told((await replica.checkpoint()).changes)).toEqual(["b=2"]);
+  });
+
+  it("has what it wrote itself, too, if it has to begin anew", async () => {
+    const fixture = await openSyncFixture();
+    const replica = await TestReplica.connected(fixture.deps, "r1");
+    await replica.push([upsert("mine", "1")]);
+    const writer = await TestReplica.connected(fixture.deps, "w");
+    await writer.push([upsert("short", "2"), remove("short", { time: at(2), base: at(1) })]);
+    fixture.clock.advance(2 * RETENTION_MS);
+    await vacuum(fixture);
+    expect(await replica.expect("reset")).toMatchObject({ collection: "c" });
+    expect(told((await replica.checkpoint()).changes)).toEqual(["mine=1"]);
   });
 
   it("is of one moment in all collections at each checkpoint, whatever is written meanwhile", async () => {

@@ -155,6 +155,7 @@ describe("a feed", () => {
       );
       const waits = cursors.map(([, cursor]) => cursor.untilMatch(never).catch(() => {}));
       await append();
+      await Promise.race(waits); // those who are woken are woken together
       const states = await Promise.all(waits.map(isWoken));
       for (const [, cursor] of cursors) cursor[Symbol.dispose]();
       return cursors.filter((_, index) => states[index]).map(([name]) => name);
@@ -215,7 +216,7 @@ describe("a feed", () => {
     using cursor = fixture.feed.open(selecting(), 0);
     const waiting = cursor.untilMatch(never);
     await Promise.all([expect(waiting).rejects.toMatchObject({ reason: "DRAINING" }), fixture[Symbol.asyncDispose]()]);
-    await expect(cursor.next(LARGE)).rejects.toMatchObject({ reason: "DRAINING" });
+    await expect(async () => cursor.next(LARGE)).rejects.toMatchObject({ reason: "DRAINING" });
     await expect(cursor.untilMatch(never)).rejects.toMatchObject({ reason: "DRAINING" });
     expect(() => fixture.feed.open(selecting(), 0)).toThrow("shutting down");
   });

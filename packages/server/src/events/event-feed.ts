@@ -1,5 +1,6 @@
 import { ServiceError } from "@millrace/shared-types";
 
+import { systemClock } from "../ports/clock.js";
 import type { EventLog, Following, LogEvent, ReadOptions, ReadResult } from "../ports/event-log.js";
 
 import { EventTail } from "./event-tail.js";
@@ -12,6 +13,7 @@ import { SelectionIndex } from "./selection-index.js";
 import { SelectionReader } from "./selection-reader.js";
 import { SequenceWaiters } from "./sequence-waiters.js";
 import { SharedEvent } from "./shared-event.js";
+import { WakePace } from "./wake-pace.js";
 
 /** Events in memory that a group which is new looks at, at most, for those who begin a little behind the end. */
 const MAX_LOOKED_BACK = 1024;
@@ -40,6 +42,9 @@ class LogFeed implements EventFeed, CursorHost {
   readonly #groups = new Map<string, SelectionGroup>();
   readonly #index = new SelectionIndex();
   readonly #reads = new Set<Promise<unknown>>();
+  readonly #pace: WakePace;
+  /** Those to wake. */
+  readonly #concerned = new Set<SelectionGroup>();
   #following: Following | undefined;
   #lastSequence = 0;
   #closed: ServiceError | undefined;
@@ -48,6 +53,7 @@ class LogFeed implements EventFeed, CursorHost {
     this.#log = log;
     this.#positions = positions;
     this.#tail = new EventTail(tailBytes);
+    this.#pace = new WakePace(systemClock, () => this.#wake());
   }
 
   get epoch(): string {
@@ -106,6 +112,7 @@ class LogFeed implements EventFeed, CursorHost {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#following?.[Symbol.dispose]();
+    this.#pace[Symbol.dispose]();
     this.#closed = new ServiceError("DRAINING", "the server is shutting down");
     for (const group of this.#groups.values()) group.fail(this.#closed);
     await Promise.allSettled(this.#reads);
@@ -133,17 +140,23 @@ class LogFeed implements EventFeed, CursorHost {
   }
 
   #onAppended(events: readonly LogEvent[]): void {
-    const concerned = new Set<SelectionGroup>();
     for (const log of events) {
       const entry = this.#tail.add(new SharedEvent(log, this.#positions));
       for (const group of this.#groupsFor(entry.event)) {
         this.#tail.enqueued(entry, group);
         group.enqueue(entry);
-        concerned.add(group);
+        this.#concerned.add(group);
       }
     }
     this.#lastSequence = Math.max(this.#lastSequence, events.at(-1)?.sequence ?? 0);
-    for (const group of concerned) group.wake();
+    if (this.#tail.isOverfull) this.#pace.now();
+    else this.#pace.request();
+  }
+
+  /** Nothing leaves memory before those who wait for it are awake. */
+  #wake(): void {
+    for (const group of this.#concerned) group.wake();
+    this.#concerned.clear();
     this.reaching.onReached(this.#lastSequence);
     this.#tail.evict();
   }

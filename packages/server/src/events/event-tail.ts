@@ -7,6 +7,9 @@ const EVENT_OVERHEAD_BYTES = 1024;
 /** What an event costs for each queue that it is in, in bytes. */
 const QUEUED_BYTES = 64;
 
+/** By how much it may be too large between two evictions, as a factor. */
+const OVERFULL = 1.25;
+
 /** A queue of events that are in memory. */
 export interface TailQueue {
   /** Its oldest event leaves memory. */
@@ -31,6 +34,11 @@ export class EventTail {
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
+  }
+
+  /** More is here than there should be for long. */
+  get isOverfull(): boolean {
+    return this.#bytes > this.#maxBytes * OVERFULL;
   }
 
   /** Every event after this sequence is here. */

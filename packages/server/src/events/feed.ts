@@ -64,19 +64,19 @@ export interface FeedCursor extends Disposable {
   /** Whether what comes next is in memory; else the reader is behind. */
   readonly isInMemory: boolean;
   /**
-   * The next run: from memory if the reader is near the end, else from storage. Does not wait for events.
+   * The next run: at once from memory if the reader is near the end, else from storage. Does not wait for events.
    *
    * @throws {PositionCompacted} if retention has overtaken the reader
    * @throws ServiceError `DRAINING` if the feed is closed
    */
-  next(limits: RunLimits): Promise<FeedRun>;
+  next(limits: RunLimits): FeedRun | Promise<FeedRun>;
   /**
    * Resolves when there may be an event to give out, when the log has reached the sequence `reach`, or with
    * `wake`. Rejects with the signal's reason, or as `next` does when the feed is closed.
    */
   untilMatch(signal?: AbortSignal, reach?: number): Promise<void>;
-  /** Ends a wait. */
-  wake(): void;
+  /** Ends a wait. Returns whether there was one. */
+  wake(): boolean;
   /** Goes on with what is in memory. */
   skipToMemory(): SkippedPart;
   /** Goes on after `sequence`. */

@@ -19,22 +19,19 @@ export interface CursorHost {
   leave(group: SelectionGroup): void;
 }
 
-interface Wait {
-  readonly resolve: () => void;
-  readonly reject: (reason: Error) => void;
-  readonly signal: AbortSignal | undefined;
-}
-
 /** A place in the log that moves through storage and, near the end, along the queue of its group. */
 export class LogCursor implements FeedCursor, Waiter {
-  readonly #onAbort = (): void => this.fail(this.#wait?.signal?.reason as Error);
+  readonly #onAbort = (): void => this.fail(this.#signal?.reason as Error);
   readonly #host: CursorHost;
   readonly #group: SelectionGroup;
   readonly #stored: ReadAhead;
   #position: number;
   /** Number in its group of the event that comes next, as long as that is known. */
   #nextNumber: number | undefined;
-  #wait: Wait | undefined;
+  /** Of who waits. Nothing is made for a wait that is not needed: there may be thousands at a time. */
+  #resolve: (() => void) | undefined;
+  #reject: ((reason: Error) => void) | undefined;
+  #signal: AbortSignal | undefined;
   #isClosed = false;
 
   constructor(host: CursorHost, group: SelectionGroup, after: number) {
@@ -55,31 +52,38 @@ export class LogCursor implements FeedCursor, Waiter {
     return this.#position >= this.#group.floor;
   }
 
-  async next(limits: RunLimits): Promise<FeedRun> {
+  next(limits: RunLimits): FeedRun | Promise<FeedRun> {
     this.#host.throwIfClosed();
     if (this.isInMemory || this.#host.extendBack(this.#group, this.#position)) return this.#fromMemory(limits);
     return this.#fromStorage(limits);
   }
 
-  async untilMatch(signal?: AbortSignal, reach: number = Infinity): Promise<void> {
-    signal?.throwIfAborted();
-    this.#host.throwIfClosed();
-    if (this.#group.hasMatchAfter(this.#position) || this.#host.lastSequence >= reach) return;
-    await new Promise<void>((resolve, reject) => {
-      this.#wait = { resolve, reject, signal };
+  untilMatch(signal?: AbortSignal, reach: number = Infinity): Promise<void> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      this.#host.throwIfClosed();
+      if (this.#group.hasMatchAfter(this.#position) || this.#host.lastSequence >= reach) return resolve();
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#signal = signal;
       signal?.addEventListener("abort", this.#onAbort, { once: true });
       this.#group.wait(this);
       if (reach < Infinity) this.#host.reaching.add(this, reach);
     });
   }
 
-  wake(): void {
+  wake(): boolean {
     this.#position = this.position; // while it is known: a match may leave memory before it is taken
-    this.#endWait()?.resolve();
+    const resolve = this.#resolve;
+    this.#endWait();
+    resolve?.();
+    return resolve !== undefined;
   }
 
   fail(reason: Error): void {
-    this.#endWait()?.reject(reason);
+    const reject = this.#reject;
+    this.#endWait();
+    reject?.(reason);
   }
 
   skipToMemory(): SkippedPart {
@@ -122,13 +126,11 @@ export class LogCursor implements FeedCursor, Waiter {
     this.#nextNumber = this.isInMemory ? this.#group.numberAfter(position) : undefined;
   }
 
-  #endWait(): Wait | undefined {
-    const wait = this.#wait;
-    this.#wait = undefined;
+  #endWait(): void {
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#resolve = this.#reject = this.#signal = undefined;
     this.#group.stopWaiting(this);
     this.#host.reaching.delete(this);
-    wait?.signal?.removeEventListener("abort", this.#onAbort);
-    return wait;
   }
 }
 

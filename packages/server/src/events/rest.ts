@@ -16,16 +16,19 @@ export class Rest implements Disposable {
 
   /** Ends the rest, or the next one if there is none. */
   end(): void {
-    this.#isEnded = true;
-    this.#cursor.wake();
+    if (!this.#cursor.wake()) this.#isEnded = true;
   }
 
-  /** Rests; not longer than until the log has reached the sequence `reach`. @throws the call's reason to stop */
-  async take(reach: number): Promise<void> {
+  /**
+   * Rests; not longer than until the log has reached the sequence `reach`. Resolves also when the call is to stop.
+   *
+   * @throws the call's reason to stop if it is known already
+   */
+  take(reach: number): Promise<void> {
     this.#call.throwIfAborted();
-    if (!this.#isEnded) await this.#cursor.untilMatch(undefined, reach);
+    if (!this.#isEnded) return this.#cursor.untilMatch(undefined, reach);
     this.#isEnded = false;
-    this.#call.throwIfAborted();
+    return Promise.resolve();
   }
 
   [Symbol.dispose](): void {

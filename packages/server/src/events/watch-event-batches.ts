@@ -31,7 +31,7 @@ export async function* watchEventBatches(
   const pace = paceOf(request);
   using watch = await openWatch(wanted, "watch.", pace, context, deps);
   for (let step = await watch.next(); step !== undefined; step = await watch.next()) {
-    if (step.$case === "control") {
+    if ("control" in step) {
       const { control, position } = step;
       yield { batch: { events: [], resumeToken: deps.positions.tokenAfter(position), control } };
       continue;

@@ -7,10 +7,14 @@ import {
   type ServiceError,
   SlowConsumerPolicy,
   StartPosition,
+  WatchRequest,
 } from "@millrace/shared-types";
 
-import { openEventsFixture } from "./events-fixture.test.support.js";
+import { SharedMessages } from "../rpc/shared-messages.js";
+
+import { openEventsFixture, streamCall } from "./events-fixture.test.support.js";
 import { append } from "./feed-fixture.test.support.js";
+import { watchEvents } from "./watch-events.js";
 import { begun, fixtureWith, outline, watching } from "./watch-fixture.test.support.js";
 
 const BEGINNING = { $case: "startPosition", value: StartPosition.BEGINNING } as const;
@@ -36,6 +40,23 @@ describe("WatchEvents for a client that asks for nothing more", () => {
       await append(fixture.log, "s", { type });
     fixture.clock.advance(3_600_000);
     expect([(await first)?.type, (await stream.next())?.type]).toEqual(["order.paid", "user.created"]);
+  });
+
+  it("gives all who keep up the same messages, which are laid out for the wire once", async () => {
+    await using fixture = await fixtureWith(1);
+    const calls = [streamCall(), streamCall(), streamCall()];
+    const streams = calls.map(({ context }) => {
+      const stream = watchEvents(WatchRequest.fromPartial({}), context, fixture.events);
+      return stream[Symbol.asyncIterator]();
+    });
+    const begun = streams.map((stream) => stream.next());
+    await turn();
+    await append(fixture.log, "s", {}, {});
+    const [first, ...others] = (await Promise.all(begun)).map(({ value }) => value as unknown);
+    expect(first).toBeInstanceOf(SharedMessages);
+    expect((first as SharedMessages).messages).toHaveLength(2);
+    for (const other of others) expect(other).toBe(first);
+    for (const { abort } of calls) abort(new Error("the test is over"));
   });
 
   it("tells where to resume when the server ends the stream: after the last event that was sent", async () => {

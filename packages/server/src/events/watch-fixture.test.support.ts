@@ -32,7 +32,7 @@ export class TestStream<T> implements AsyncDisposable {
   readonly headers: Promise<HeaderMap>;
   readonly #messages: AsyncGenerator<T, void, undefined>;
 
-  constructor(type: MessageType<T>, open: (context: CallContext) => AsyncGenerator<T | EncodedMessages>) {
+  constructor(type: MessageType<T>, open: (context: CallContext) => AsyncIterable<T | EncodedMessages>) {
     this.call = streamCall();
     let sendHeaders: (headers: HeaderMap) => void = () => {};
     this.headers = new Promise((resolve) => (sendHeaders = resolve));
@@ -73,7 +73,7 @@ export class TestStream<T> implements AsyncDisposable {
 
 async function* messagesOf<T>(
   type: MessageType<T>,
-  responses: AsyncGenerator<T | EncodedMessages>,
+  responses: AsyncIterable<T | EncodedMessages>,
 ): AsyncGenerator<T, void, undefined> {
   for await (const response of responses) {
     if (response instanceof EncodedMessages) {

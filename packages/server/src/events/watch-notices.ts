@@ -40,14 +40,18 @@ export class WatchNotices implements Disposable {
     if (this.#plan.controls) this.#queue.push(control);
   }
 
-  /** What to tell now, at a position; `undefined` if nothing. */
-  next(position: number): StreamControl | undefined {
+  /** Whether there is something to tell now. */
+  get isDue(): boolean {
+    return this.#isDrainingToTell || this.#isHeartbeatDue || this.#queue.length > 0;
+  }
+
+  /** What to tell now, at a position, if something is due. */
+  take(position: number): StreamControl {
     if (this.#isDrainingToTell) {
       this.#isDrainingToTell = false;
       return draining(position, DRAIN_NOTICE_MS, this.#deps);
     }
-    if (this.#queue.length > 0) return this.#queue.shift();
-    return this.#isHeartbeatDue ? heartbeat(position, this.#plan.heartbeatMs, this.#deps) : undefined;
+    return this.#queue.shift() ?? heartbeat(position, this.#plan.heartbeatMs, this.#deps);
   }
 
   /** Something was sent. */

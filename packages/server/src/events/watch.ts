@@ -6,7 +6,7 @@ import type { CallContext } from "../rpc/call-context.js";
 import { BoundedRead } from "./bounded-read.js";
 import { coalesce } from "./coalesce.js";
 import type { EventsDeps } from "./events-deps.js";
-import type { FeedCursor, FeedEvent, FeedRun, RunLimits } from "./feed.js";
+import type { FeedCursor, FeedRun, RunLimits } from "./feed.js";
 import { gather } from "./gather.js";
 import { Rest } from "./rest.js";
 import { compacted, startOf } from "./start-position.js";
@@ -21,9 +21,7 @@ export interface WatchPace extends RunLimits {
 }
 
 /** What a watch sends next: events, or something about the stream. */
-export type WatchStep =
-  | { readonly $case: "events"; readonly events: readonly FeedEvent[]; readonly position: number }
-  | { readonly $case: "control"; readonly control: StreamControl; readonly position: number };
+export type WatchStep = FeedRun | { readonly control: StreamControl; readonly position: number };
 
 /**
  * Begins a watch, and tells the client that it has: what is published after that is not missed.
@@ -63,6 +61,15 @@ interface WatchParts {
 
 /** Reads along for one client, and decides what it is told. Holds one run of events; its cursor may hold the next. */
 export class Watch implements Disposable {
+  readonly #onRested = (): WatchStep | undefined | Promise<WatchStep | undefined> => {
+    this.#isWaiting = false;
+    this.#isIdle = false;
+    return this.#next();
+  };
+  readonly #onRestFailed = (reason: unknown): never => {
+    this.#isWaiting = false;
+    throw reason;
+  };
   readonly plan: WatchPlan;
   readonly #pace: WatchPace;
   /** What comes before the cursor's events. */
@@ -110,22 +117,9 @@ export class Watch implements Disposable {
   }
 
   /** What comes next, once there is something; `undefined` when the watch is over. Whatever came before has been sent. */
-  async next(): Promise<WatchStep | undefined> {
+  next(): WatchStep | undefined | Promise<WatchStep | undefined> {
     this.onSent(this.#given);
-    for (;;) {
-      this.#signal.throwIfAborted();
-      const control = this.#notices.next(this.#position);
-      if (control !== undefined) return { $case: "control", control, position: this.#position };
-      if (this.#isOver) return undefined;
-      if (this.#isIdle) await this.#wait();
-      else if (this.#isLive && !this.#cursor.isInMemory) this.#fallBehind();
-      else {
-        const { events, position } = await this.#read();
-        this.#given = position;
-        if (events.length > 0) return { $case: "events", events, position };
-        this.#sent = position;
-      }
-    }
+    return this.#next();
   }
 
   /** Events that were given out have been sent, up to this sequence. */
@@ -147,31 +141,55 @@ export class Watch implements Disposable {
     return Math.min(position, this.plan.untilSequence);
   }
 
+  /** Looks its position up only if it has to. */
   get #isOver(): boolean {
-    return this.#left === 0 || this.#position >= this.plan.untilSequence;
+    const { untilSequence } = this.plan;
+    return this.#left === 0 || (untilSequence < Infinity && this.#position >= untilSequence);
   }
 
-  async #wait(): Promise<void> {
+  #next(): WatchStep | undefined | Promise<WatchStep | undefined> {
+    for (;;) {
+      this.#signal.throwIfAborted();
+      if (this.#notices.isDue) return this.#notice();
+      if (this.#isOver) return undefined;
+      if (this.#isIdle) return this.#rested();
+      if (this.#isLive && !this.#cursor.isInMemory) this.#fallBehind();
+      else {
+        const run = this.#nextRun();
+        if (run instanceof Promise) return run.then((read) => this.#take(read) ?? this.#next());
+        const step = this.#take(run);
+        if (step !== undefined) return step;
+      }
+    }
+  }
+
+  #notice(): WatchStep {
+    const position = this.#position;
+    return { control: this.#notices.take(position), position };
+  }
+
+  #rested(): Promise<WatchStep | undefined> {
     this.#isWaiting = true;
-    try {
-      await this.#rest.take(this.plan.untilSequence);
-    } finally {
-      this.#isWaiting = false;
-      this.#isIdle = false;
-    }
+    return this.#rest.take(this.plan.untilSequence).then(this.#onRested, this.#onRestFailed);
   }
 
-  async #read(): Promise<FeedRun> {
-    const run = this.#cut(await this.#nextRun());
-    this.#left -= run.events.length;
-    this.#isIdle = run.caughtUp;
-    const hasCaughtUp = (run.caughtUp || run.position >= this.#goal) && this.#cursor.isInMemory;
-    if (!this.#isLive && hasCaughtUp) {
-      this.#isLive = true;
-      this.#isCoalescing = false;
-      this.#notices.add(caughtUp(run.position, this.#deps));
-    }
-    return run;
+  /** Takes what was read. Gives nothing if nothing of it is to be sent. */
+  #take(read: FeedRun): WatchStep | undefined {
+    const run = this.#cut(read);
+    const { events, position, caughtUp: isAll } = run;
+    this.#left -= events.length;
+    this.#given = position;
+    this.#isIdle = isAll;
+    if (!this.#isLive && (isAll || position >= this.#goal) && this.#cursor.isInMemory) this.#becomeLive();
+    if (events.length > 0) return run;
+    this.#sent = position;
+    return undefined;
+  }
+
+  #becomeLive(): void {
+    this.#isLive = true;
+    this.#isCoalescing = false;
+    this.#notices.add(caughtUp(this.#given, this.#deps));
   }
 
   #nextRun(): FeedRun | Promise<FeedRun> {
@@ -181,8 +199,7 @@ export class Watch implements Disposable {
   }
 
   get #limits(): RunLimits {
-    const { maxEvents, maxBytes, readsAhead = false } = this.#pace;
-    return { maxEvents: Math.min(maxEvents, this.#left), maxBytes, readsAhead };
+    return this.#left < this.#pace.maxEvents ? { ...this.#pace, maxEvents: this.#left } : this.#pace;
   }
 
   #takeHeld(run: FeedRun): FeedRun {
@@ -194,17 +211,24 @@ export class Watch implements Disposable {
     return { ...(await state.next(this.#limits)), caughtUp: false };
   }
 
-  async #nextOfCursor(): Promise<FeedRun> {
-    const limits = this.#limits;
-    const { delayMs } = this.#pace;
+  #nextOfCursor(): FeedRun | Promise<FeedRun> {
+    const run = this.#cursor.next(this.#limits);
+    return run instanceof Promise ? this.#nextOfStorage(run) : this.#gathered(run);
+  }
+
+  async #nextOfStorage(reading: Promise<FeedRun>): Promise<FeedRun> {
     try {
-      const run = await this.#cursor.next(limits);
-      if (delayMs === 0 || run.events.length === 0 || !run.caughtUp) return run;
-      const parts = { cursor: this.#cursor, rest: this.#rest, clock: this.#deps.clock };
-      return await gather(run, parts, { ...limits, delayMs, untilSequence: this.plan.untilSequence });
+      return await this.#gathered(await reading);
     } catch (error) {
       return this.#skipCompacted(error);
     }
+  }
+
+  #gathered(run: FeedRun): FeedRun | Promise<FeedRun> {
+    const { delayMs } = this.#pace;
+    if (delayMs === 0 || run.events.length === 0 || !run.caughtUp) return run;
+    const parts = { cursor: this.#cursor, rest: this.#rest, clock: this.#deps.clock };
+    return gather(run, parts, { ...this.#limits, delayMs, untilSequence: this.plan.untilSequence });
   }
 
   async #nextCoalesced(): Promise<FeedRun> {

@@ -1,7 +1,13 @@
 import type { EncodedMessage, EncodedMessages } from "@millrace/shared-types";
 
 /** Bytes before each message on the wire: a flag (0: not compressed) and the length. */
-const PREFIX_BYTES = 5;
+export const PREFIX_BYTES = 5;
+
+/** Messages that go out in one write. */
+export interface Pack extends EncodedMessage {
+  /** How many there are. */
+  readonly count: number;
+}
 
 /** A message that is serialized already, in one piece or in several. */
 export type WholeMessage = EncodedMessages["messages"][number];
@@ -14,7 +20,7 @@ export type WholeMessage = EncodedMessages["messages"][number];
  * (server-interceptors.ts, `serializeMessage`): the first message's prefix goes where grpc-js has put
  * its own. `packed-messages.test.ts` says so if a later version does otherwise.
  */
-export class PackedMessages implements EncodedMessage {
+export class PackedMessages implements Pack {
   readonly byteLength: number;
   readonly #messages: readonly WholeMessage[];
 
@@ -22,6 +28,10 @@ export class PackedMessages implements EncodedMessage {
   constructor(messages: readonly WholeMessage[]) {
     this.#messages = messages;
     this.byteLength = packedBytes(messages);
+  }
+
+  get count(): number {
+    return this.#messages.length;
   }
 
   get length(): number {
@@ -52,6 +62,17 @@ function packedBytes(messages: readonly WholeMessage[]): number {
 /** Enough to make the cost of a write small beside that of its bytes. */
 const MAX_PACK_BYTES = 64 * 1024;
 const MAX_PACK_MESSAGES = 64;
+
+/** All of `messages`, in as many writes as go well. */
+export function packsOf(messages: readonly WholeMessage[]): readonly PackedMessages[] {
+  const packs: PackedMessages[] = [];
+  for (let at = 0; at < messages.length;) {
+    const end = at + packLength(messages, at);
+    packs.push(new PackedMessages(messages.slice(at, end)));
+    at = end;
+  }
+  return packs;
+}
 
 /** How many of `messages`, from `start` on, go well in one write; at least one. */
 export function packLength(messages: readonly WholeMessage[], start: number): number {

@@ -1,3 +1,5 @@
+import { type Steps, StepStream } from "./steps.js";
+
 /** Takes one item; gives a promise if the next has to wait. */
 export type Sink<T> = (item: T) => Promise<void> | undefined;
 
@@ -10,6 +12,27 @@ export type Sink<T> = (item: T) => Promise<void> | undefined;
  */
 export async function pump<T>(source: AsyncIterable<T>, sink: Sink<T>, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
+  await (isStepStream(source) ? pumpSteps(source, sink, signal) : pumpItems(source, sink, signal));
+  signal.throwIfAborted();
+}
+
+function isStepStream<T>(source: AsyncIterable<T>): source is StepStream<T> {
+  return source instanceof StepStream;
+}
+
+async function pumpSteps<T>(source: StepStream<T>, sink: Sink<T>, signal: AbortSignal): Promise<void> {
+  using steps: Steps<T> = await source.open();
+  for (;;) {
+    const next = steps.next();
+    const item = next instanceof Promise ? await next : next;
+    if (item === undefined) return;
+    signal.throwIfAborted();
+    const full = sink(item);
+    if (full !== undefined) await full;
+  }
+}
+
+async function pumpItems<T>(source: AsyncIterable<T>, sink: Sink<T>, signal: AbortSignal): Promise<void> {
   const iterator = source[Symbol.asyncIterator]();
   const interrupt = (): void => void Promise.resolve(iterator.return?.()).catch(() => {}); // `for await` reports it
   signal.addEventListener("abort", interrupt, { once: true });
@@ -19,7 +42,6 @@ export async function pump<T>(source: AsyncIterable<T>, sink: Sink<T>, signal: A
       const full = sink(item);
       if (full !== undefined) await full;
     }
-    signal.throwIfAborted();
   } finally {
     signal.removeEventListener("abort", interrupt);
   }

@@ -1,6 +1,6 @@
 import type { EncodedMessage } from "@millrace/shared-types";
 
-import { packLength, PackedMessages, type WholeMessage } from "./packed-messages.js";
+import type { Pack } from "./packed-messages.js";
 import type { Watchdog } from "./watchdog.js";
 import type { WireCall } from "./wire-call.js";
 
@@ -48,18 +48,17 @@ export class ResponseWriter {
     return this.#write(message, 1);
   }
 
-  /** As `write`, for messages that are serialized already: several go out in one write. */
-  writeAll(messages: readonly WholeMessage[]): Promise<void> | undefined {
+  /** As `write`, for several that go out together. */
+  writeAll(packs: readonly Pack[]): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.reason);
-    return this.#writeFrom(messages, 0);
+    return this.#writeFrom(packs, 0);
   }
 
-  #writeFrom(messages: readonly WholeMessage[], start: number): Promise<void> | undefined {
-    for (let at = start; at < messages.length;) {
-      const count = packLength(messages, at);
-      const full = this.#write(new PackedMessages(messages.slice(at, at + count)), count);
-      at += count;
-      if (full !== undefined) return full.then(() => this.#writeFrom(messages, at));
+  #writeFrom(packs: readonly Pack[], start: number): Promise<void> | undefined {
+    for (let at = start; at < packs.length; at++) {
+      const pack = packs[at] as Pack;
+      const full = this.#write(pack, pack.count);
+      if (full !== undefined) return full.then(() => this.#writeFrom(packs, at + 1));
     }
     return undefined;
   }

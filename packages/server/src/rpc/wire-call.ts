@@ -15,6 +15,7 @@ import type { EncodedMessage } from "@millrace/shared-types";
 
 import { FramedMessage } from "./framed-message.js";
 import { holdsPartialMessage, http2StreamOf } from "./grpc-internals.js";
+import { MessageFrame } from "./message-frame.js";
 
 /** How the requests of a call ended. */
 export type RequestsEnd = "half-close" | "cut-message" | "aborted";
@@ -96,12 +97,21 @@ export class WireCall {
   /** Sends a message. `onWritten` is called when the peer's flow control has let it out, or never if the call ends. */
   send(message: EncodedMessage, onWritten: () => void): void {
     if (this.ended) return;
+    if (message instanceof MessageFrame && this.#stream?.headersSent === true)
+      return this.#sendFrame(message, onWritten);
     this.#headersSent = true;
     const framed = new FramedMessage(message);
     this.#call.sendMessage(framed, () => {
       // Of a stream that is destroyed all writes are called done, and the socket may still be reading from them.
       if (this.#stream?.destroyed === false) framed.release();
       onWritten();
+    });
+  }
+
+  /** Past grpc-js, which would copy it. A stream that fails ends the call by itself. */
+  #sendFrame({ bytes }: MessageFrame, onWritten: () => void): void {
+    this.#stream?.write(bytes, (error) => {
+      if (!(error instanceof Error)) onWritten();
     });
   }
 

@@ -81,23 +81,46 @@ class Watchers implements Disposable {
   }
 }
 
+/** Publishes, and keeps nothing of what is done: answers of whole seconds would have the benchmark collect its own garbage. */
+class Publisher {
+  readonly #events: EventService;
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  constructor(events: EventService) {
+    this.#events = events;
+  }
+
+  /** Publications that are not acknowledged yet. */
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
+  publish(): void {
+    const publication = this.#events.publish({ events: eventsToPublish(PUBLISH_EVENTS) }).then(() => {
+      this.#underWay.delete(publication);
+    });
+    this.#underWay.add(publication);
+  }
+
+  async untilDone(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+}
+
 /** Publishes as fast as the watchers get it, for so long; gives the deliveries. */
 async function saturate(events: EventService, watchers: Watchers, count: number, ms: number): Promise<number> {
   const before = watchers.messages;
   const endsAt = performance.now() + ms;
-  const publications = new Set<Promise<unknown>>();
+  const publisher = new Publisher(events);
   let due = before;
   while (performance.now() < endsAt) {
-    if (due - watchers.messages < WINDOW_DELIVERIES && publications.size < WINDOW_PUBLICATIONS) {
+    if (due - watchers.messages < WINDOW_DELIVERIES && publisher.underWay < WINDOW_PUBLICATIONS) {
       due += PUBLISH_EVENTS * count;
-      const publication = events.publish({ events: eventsToPublish(PUBLISH_EVENTS) }).then(() => {
-        publications.delete(publication);
-      });
-      publications.add(publication);
+      publisher.publish();
     } else await nextTurn();
   }
   const delivered = watchers.messages - before;
-  await Promise.all(publications);
+  await publisher.untilDone();
   while (watchers.messages < due) await nextTurn();
   return delivered;
 }
@@ -114,15 +137,13 @@ async function p99At(events: EventService, watchers: Watchers, rate: number): Pr
 /** Publishes so many events per second, for so long, whatever becomes of them. */
 async function offer(events: EventService, rate: number, ms: number): Promise<void> {
   const startedAt = performance.now();
-  const publications: Promise<unknown>[] = [];
+  const publisher = new Publisher(events);
   let published = 0;
   for (let elapsed = 0; elapsed < ms; elapsed = performance.now() - startedAt) {
-    for (; published + PUBLISH_EVENTS <= (rate * elapsed) / 1000; published += PUBLISH_EVENTS) {
-      publications.push(events.publish({ events: eventsToPublish(PUBLISH_EVENTS) }));
-    }
+    for (; published + PUBLISH_EVENTS <= (rate * elapsed) / 1000; published += PUBLISH_EVENTS) publisher.publish();
     await sleep(TICK_MS);
   }
-  await Promise.all(publications);
+  await publisher.untilDone();
 }
 
 async function measure(name: Contender, count: number): Promise<Measured> {

@@ -22,8 +22,10 @@ export interface WatchPhase {
   readonly stalled: boolean;
   readonly p99Ms: number;
   readonly offeredPerSecond: number;
-  /** To all fast watchers together. */
+  /** To all fast watchers together, while it lasted. */
   readonly deliveredPerSecond: number;
+  /** Of what the fast watchers were to get while it lasted, what they got: below 1 they fell behind. */
+  readonly keptUp: number;
   /** Largest memory of the server. */
   readonly residentPeak: number;
 }
@@ -34,6 +36,8 @@ export interface SlowWatcherReport {
   readonly eventsPerSecond: number;
   /** p99 with the stalled watcher to p99 without: medians of the phases. */
   readonly p99Ratio: number;
+  /** Of the phase in which the fast watchers kept up the least: without that, p99 says how long a phase was. */
+  readonly keptUp: number;
   /** From the peak of the first phase to that of all later ones, in bytes. */
   readonly residentGrowth: number;
 }
@@ -46,6 +50,9 @@ const MAX_BURST = 500;
 /** Of the rate that the machine can just take. */
 const BEARABLE = 0.6;
 
+/** What was offered has come to everybody after this long, or something hangs. */
+const CATCH_UP_MS = 180_000;
+
 const MEMORY_PROBE_MS = 250;
 const CONTENT_BYTES = 200;
 
@@ -57,7 +64,7 @@ export async function measureSlowWatcher(server: ServerProcess, plan: SlowWatche
   const ages: number[] = [];
   const watches = Array.from({ length: plan.fastWatchers }, (_, n) => watchFast(watching, n % plan.types, ages));
   await Promise.all(watches.map(({ watch }) => watch.ready));
-  const load = { ...plan, eventsPerSecond: await bearableRate(publisher, plan) };
+  const load = { ...plan, eventsPerSecond: await bearableRate(publisher, plan, ages) };
   const phases: WatchPhase[] = [];
   for (let n = 0; n < plan.phases; n++) {
     await using stack = new AsyncDisposableStack();
@@ -70,12 +77,30 @@ export async function measureSlowWatcher(server: ServerProcess, plan: SlowWatche
   return { eventsPerSecond: load.eventsPerSecond, ...reportOf(phases) };
 }
 
-/** What is asked for, or, if the warm-up does not get there, a part of what it gets to: latencies at the limit say nothing. */
-async function bearableRate(publisher: Publisher, plan: SlowWatcherPlan): Promise<number> {
+/**
+ * What is asked for, or, if the server does not take that in the warm-up, or the watchers do not, a part of what they do:
+ * latencies at the limit say nothing.
+ */
+async function bearableRate(publisher: Publisher, plan: SlowWatcherPlan, ages: readonly number[]): Promise<number> {
   const startedAt = performance.now();
   const taken = await offer(publisher, plan, plan.warmUpMs);
-  const rate = (taken * 1000) / (performance.now() - startedAt);
+  const seconds = (performance.now() - startedAt) / 1000;
+  const rate = Math.min(taken, ages.length / readersPerEvent(plan)) / seconds;
+  await untilDelivered(ages, taken * readersPerEvent(plan));
   return rate >= 0.95 * plan.eventsPerSecond ? plan.eventsPerSecond : BEARABLE * rate;
+}
+
+function readersPerEvent({ fastWatchers, types }: SlowWatcherPlan): number {
+  return fastWatchers / types;
+}
+
+/** Waits until the watchers have got so many events. */
+async function untilDelivered(ages: readonly number[], count: number): Promise<void> {
+  const endsAt = performance.now() + CATCH_UP_MS;
+  while (ages.length < count) {
+    if (performance.now() > endsAt) throw new Error(`${String(count - ages.length)} events have not come`);
+    await sleep(TICK_MS);
+  }
 }
 
 function reportOf(phases: readonly WatchPhase[]): Omit<SlowWatcherReport, "eventsPerSecond"> {
@@ -85,7 +110,12 @@ function reportOf(phases: readonly WatchPhase[]): Omit<SlowWatcherReport, "event
       0.5,
     );
   const [first, ...later] = phases.map(({ residentPeak }) => residentPeak);
-  return { phases, p99Ratio: p99Of(true) / p99Of(false), residentGrowth: Math.max(...later) - (first ?? 0) };
+  return {
+    phases,
+    p99Ratio: p99Of(true) / p99Of(false),
+    keptUp: Math.min(...phases.map(({ keptUp }) => keptUp)),
+    residentGrowth: Math.max(...later) - (first ?? 0),
+  };
 }
 
 async function measurePhase(
@@ -99,12 +129,15 @@ async function measurePhase(
   const startedAt = performance.now();
   const offered = await offer(publisher, plan, plan.phaseMs);
   const seconds = (performance.now() - startedAt) / 1000;
+  const delivered = ages.length;
   const residentPeak = await probe.stop();
+  await untilDelivered(ages, offered * readersPerEvent(plan));
   return {
     stalled,
     p99Ms: percentile(ages, 0.99),
     offeredPerSecond: offered / seconds,
-    deliveredPerSecond: ages.length / seconds,
+    deliveredPerSecond: delivered / seconds,
+    keptUp: delivered / ages.length,
     residentPeak,
   };
 }

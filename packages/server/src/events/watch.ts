@@ -61,15 +61,6 @@ interface WatchParts {
 
 /** Reads along for one client, and decides what it is told. Holds one run of events; its cursor may hold the next. */
 export class Watch implements Disposable {
-  readonly #onRested = (): WatchStep | undefined | Promise<WatchStep | undefined> => {
-    this.#isWaiting = false;
-    this.#isIdle = false;
-    return this.#next();
-  };
-  readonly #onRestFailed = (reason: unknown): never => {
-    this.#isWaiting = false;
-    throw reason;
-  };
   readonly plan: WatchPlan;
   readonly #pace: WatchPace;
   /** What comes before the cursor's events. */
@@ -119,7 +110,8 @@ export class Watch implements Disposable {
   /** What comes next, once there is something; `undefined` when the watch is over. Whatever came before has been sent. */
   next(): WatchStep | undefined | Promise<WatchStep | undefined> {
     this.onSent(this.#given);
-    return this.#next();
+    const found = this.#next();
+    return found instanceof Promise ? this.#nextAfter(found) : found;
   }
 
   /** Events that were given out have been sent, up to this sequence. */
@@ -147,19 +139,30 @@ export class Watch implements Disposable {
     return this.#left === 0 || (untilSequence < Infinity && this.#position >= untilSequence);
   }
 
-  #next(): WatchStep | undefined | Promise<WatchStep | undefined> {
+  /** What comes next if it is at hand; else what has to come first, a run of events or the end of a rest. */
+  #next(): WatchStep | undefined | Promise<FeedRun | void> {
     for (;;) {
       this.#signal.throwIfAborted();
       if (this.#notices.isDue) return this.#notice();
       if (this.#isOver) return undefined;
-      if (this.#isIdle) return this.#rested();
+      if (this.#isIdle) return this.#wait();
       if (this.#isLive && !this.#cursor.isInMemory) this.#fallBehind();
       else {
         const run = this.#nextRun();
-        if (run instanceof Promise) return run.then((read) => this.#take(read) ?? this.#next());
-        const step = this.#take(run);
+        const step = run instanceof Promise ? run : this.#take(run);
         if (step !== undefined) return step;
       }
+    }
+  }
+
+  /** In a loop, not in a chain of promises: a search may read for a long time before it finds something. */
+  async #nextAfter(first: Promise<FeedRun | void>): Promise<WatchStep | undefined> {
+    for (let awaited = first; ;) {
+      const run = await awaited;
+      this.#isWaiting = false;
+      const found = (run === undefined ? undefined : this.#take(run)) ?? this.#next();
+      if (!(found instanceof Promise)) return found;
+      awaited = found;
     }
   }
 
@@ -168,9 +171,10 @@ export class Watch implements Disposable {
     return { control: this.#notices.take(position), position };
   }
 
-  #rested(): Promise<WatchStep | undefined> {
+  #wait(): Promise<void> {
+    this.#isIdle = false;
     this.#isWaiting = true;
-    return this.#rest.take(this.plan.untilSequence).then(this.#onRested, this.#onRestFailed);
+    return this.#rest.take(this.plan.untilSequence);
   }
 
   /** Takes what was read. Gives nothing if nothing of it is to be sent. */

@@ -40,7 +40,7 @@ export async function openBatchFixture(options: Partial<BatchesOptions> = {}): P
   const records = new MemoryRecordStore();
   const shared = { clock, tokenSigner: createTokenSigner(Buffer.alloc(32, 1)), clusterId: "c1", records };
   const data = await openData({ ...shared, items });
-  const events = await openEvents({ ...shared, eventLog: new MemoryEventLog({ clock }) });
+  const events = await openEvents({ ...shared, eventLog: new MemoryEventLog({ clock }), limits: { maxLingerMs: 0 } });
   const batch = await openBatches({ ...shared, data, events, ...options, items });
   return {
     batch,

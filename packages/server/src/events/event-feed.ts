@@ -24,6 +24,8 @@ export interface EventFeedOptions {
   readonly positions: Positions;
   /** Newest events that are kept in memory, in bytes, with all that is made of them. */
   readonly tailBytes: number;
+  /** Most that a wake of those who wait is put off under load, in milliseconds. Default: 0, to the next turn of the event loop. */
+  readonly maxLingerMs?: number;
 }
 
 /** Begins to follow a log. Disposing of the feed fails all who wait, and settles when nothing is being read any more. */
@@ -49,11 +51,11 @@ class LogFeed implements EventFeed, CursorHost {
   #lastSequence = 0;
   #closed: ServiceError | undefined;
 
-  constructor({ log, positions, tailBytes }: EventFeedOptions) {
+  constructor({ log, positions, tailBytes, maxLingerMs = 0 }: EventFeedOptions) {
     this.#log = log;
     this.#positions = positions;
     this.#tail = new EventTail(tailBytes);
-    this.#pace = new WakePace(systemClock, () => this.#wake());
+    this.#pace = new WakePace({ clock: systemClock, maxRestMs: maxLingerMs, wake: () => this.#wake() });
   }
 
   get epoch(): string {

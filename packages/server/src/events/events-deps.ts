@@ -21,6 +21,8 @@ export interface EventsLimits {
   readonly maxBytes: number;
   /** Newest events that are kept in memory for those who read along, in bytes. */
   readonly tailBytes: number;
+  /** Under load, most that events are kept back so that one wake of all who wait carries more, in milliseconds. 0: not at all. */
+  readonly maxLingerMs: number;
 }
 
 /** What every operation on events works with. Made by `openEvents`. */

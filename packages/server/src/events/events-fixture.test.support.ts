@@ -26,6 +26,7 @@ export async function openEventsFixture(options: Partial<EventsOptions> = {}): P
     tokenSigner: createTokenSigner(Buffer.alloc(32, 1)),
     clusterId: "c1",
     ...options,
+    limits: { maxLingerMs: 0, ...options.limits },
     eventLog: log,
   });
   return {

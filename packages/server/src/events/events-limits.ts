@@ -13,6 +13,7 @@ const RANGES: NumberRanges<Partial<Omit<EventsLimits, keyof Retained>>> = {
   maxEventBytes: { default: DEFAULT_LIMITS.maxEventBytes, min: KIB, max: MAX_PUBLISH_BYTES },
   maxFilterChars: { default: DEFAULT_LIMITS.maxFilterChars, min: 1, max: 64 * KIB },
   tailBytes: { default: 16 * MIB, min: MIB, max: KIB * MIB },
+  maxLingerMs: { default: 5, min: 0, max: 1000 },
 };
 
 /** Everything is kept, unless something else is said. */

@@ -37,6 +37,7 @@ describe("the events domain", () => {
     [{ maxEvents: -1 }, "maxEvents"],
     [{ maxBytes: 1.5 }, "maxBytes"],
     [{ tailBytes: 1 }, "tailBytes"],
+    [{ maxLingerMs: -1 }, "maxLingerMs"],
   ])("refuses the limits %j", (given, message) => {
     expect(() => resolveEventsLimits("eventLimits", given)).toThrow(message);
   });

@@ -36,7 +36,8 @@ export async function openEvents(options: EventsOptions): Promise<Events> {
   const { eventLog: log, records, tokenSigner, clusterId, clock = systemClock, log: logger = silentLogger } = options;
   const limits = resolveEventsLimits("limits", options.limits);
   const positions = new Positions(tokenSigner, clusterId, log.epoch);
-  const feed = await openEventFeed({ log, positions, tailBytes: limits.tailBytes });
+  const { tailBytes, maxLingerMs } = limits;
+  const feed = await openEventFeed({ log, positions, tailBytes, maxLingerMs });
   const pageTokens = new PageTokens(tokenSigner, clusterId);
   const deps: EventsDeps = { log, feed, positions, records, pageTokens, clock, limits, logger };
   const opened = openSubscriptions(deps);

@@ -11,10 +11,15 @@ class Fixture implements Disposable {
   readonly clock = new ManualClock(0);
   tookMs = 0;
   wakes = 0;
-  readonly pace = new WakePace(this.clock, () => {
-    this.wakes += 1;
-    this.clock.advance(this.tookMs);
-  });
+  readonly pace: WakePace;
+
+  constructor(maxRestMs = 5) {
+    const wake = (): void => {
+      this.wakes += 1;
+      this.clock.advance(this.tookMs);
+    };
+    this.pace = new WakePace({ clock: this.clock, maxRestMs, wake });
+  }
 
   [Symbol.dispose](): void {
     this.pace[Symbol.dispose]();
@@ -54,6 +59,17 @@ describe("wakes", () => {
     fixture.clock.advance(restMs - 1);
     expect(fixture.wakes).toBe(1);
     fixture.clock.advance(1);
+    expect(fixture.wakes).toBe(2);
+    expect(fixture.clock.timers).toBe(0);
+  });
+
+  it("come with the next turn of the event loop, however long they take, if no rest is allowed", async () => {
+    using fixture = new Fixture(0);
+    fixture.tookMs = 50;
+    fixture.pace.request();
+    fixture.pace.request();
+    expect(fixture.wakes).toBe(1);
+    await turn();
     expect(fixture.wakes).toBe(2);
     expect(fixture.clock.timers).toBe(0);
   });

@@ -1,23 +1,25 @@
 import type { Clock } from "../ports/clock.js";
 
-/** Most that a wake is put off, in milliseconds. */
-const MAX_REST_MS = 5;
+export interface WakePaceOptions {
+  readonly clock: Clock;
+  /** Most that a wake is put off, in milliseconds. 0: to the next turn of the event loop. */
+  readonly maxRestMs: number;
+  readonly wake: () => void;
+}
 
 /**
- * Leaves the event loop, between two wakes, as long a rest as the first one took, at most 5 ms. To wake a thousand watchers
+ * Leaves the event loop, between two wakes, as long a rest as the first one took, up to a bound. To wake a thousand watchers
  * costs little more for three publications than for one: what comes during the rest goes out with one wake, so that the
  * server is not busy with wakes alone long before it is with what they carry. Without load there is no rest to speak of.
  */
 export class WakePace implements Disposable {
-  readonly #clock: Clock;
-  readonly #wake: () => void;
+  readonly #options: WakePaceOptions;
   #isResting = false;
   #isDue = false;
   #cancelTimer: () => void = () => {};
 
-  constructor(clock: Clock, wake: () => void) {
-    this.#clock = clock;
-    this.#wake = wake;
+  constructor(options: WakePaceOptions) {
+    this.#options = options;
   }
 
   /** Wakes now, or after the rest. */
@@ -31,10 +33,11 @@ export class WakePace implements Disposable {
     this.#cancelTimer();
     this.#isDue = false;
     this.#isResting = true;
-    const startedMs = this.#clock.monotonicMs();
-    this.#wake();
+    const { clock, wake } = this.#options;
+    const startedMs = clock.monotonicMs();
+    wake();
     // Microtasks come first: what was written for those who were woken has gone to their sockets by then.
-    const immediate = setImmediate(() => this.#rest(this.#clock.monotonicMs() - startedMs));
+    const immediate = setImmediate(() => this.#rest(clock.monotonicMs() - startedMs));
     this.#cancelTimer = () => clearImmediate(immediate);
   }
 
@@ -43,8 +46,10 @@ export class WakePace implements Disposable {
   }
 
   #rest(tookMs: number): void {
-    if (tookMs < 1) return this.#onRested();
-    this.#cancelTimer = this.#clock.after(Math.min(tookMs, MAX_REST_MS), () => this.#onRested());
+    const { clock, maxRestMs } = this.#options;
+    const restMs = Math.min(tookMs, maxRestMs);
+    if (restMs < 1) this.#onRested();
+    else this.#cancelTimer = clock.after(restMs, () => this.#onRested());
   }
 
   #onRested(): void {

@@ -51,7 +51,8 @@ export function newStores(stores: Partial<Stores> = {}): Stores {
 export async function openFixture(stores: Stores = newStores()): Promise<SubscriptionsFixture> {
   const { log, records, clock } = stores;
   const tokenSigner = createTokenSigner(Buffer.alloc(32, 1));
-  const events = await openEvents({ eventLog: log, records, clock, tokenSigner, clusterId: "c1" });
+  const limits = { maxLingerMs: 0 };
+  const events = await openEvents({ eventLog: log, records, clock, tokenSigner, clusterId: "c1", limits });
   return { ...stores, deps: events, [Symbol.asyncDispose]: () => events[Symbol.asyncDispose]() };
 }
 

@@ -10,7 +10,7 @@ import type { LogEvent } from "../../ports/event-log.js";
 import { draft, idsOf, readAll } from "../../ports/event-log-drafts.contract.js";
 
 import { SqliteEventLog } from "./sqlite-event-log.js";
-import { SOURCE_IMPORTS } from "./sqlite-thread.js";
+import { SOURCE_IMPORTS } from "./worker-thread.js";
 import { openTemporaryFolder } from "./temporary-folder.js";
 
 const MODULE = new URL("./sqlite-event-log.ts", import.meta.url).href;

@@ -12,7 +12,7 @@ import fc from "fast-check";
 import type { ItemStore, Row } from "../../ports/item-store.js";
 import { ALL, ALL_OR_NONE, EACH, pairs, put, textOf } from "../../ports/item-store-drafts.contract.js";
 
-import { SOURCE_IMPORTS } from "./sqlite-thread.js";
+import { SOURCE_IMPORTS } from "./worker-thread.js";
 import { SqliteItemStore } from "./sqlite-item-store.js";
 import { openTemporaryFolder } from "./temporary-folder.js";
 

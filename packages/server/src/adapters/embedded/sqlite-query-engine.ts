@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { OpenQuery, QueryBatch, QueryEngine, QueryReadLimits, QueryStatement } from "../../ports/query-engine.js";
 import { QUERY_TABLES, type QueryTableColumn, type QueryTableInfo } from "../../ports/query-tables.js";
 
+import { QueryLauncher } from "./sqlite-query-launcher.js";
 import { type LentProcess, QueryPool } from "./sqlite-query-pool.js";
-import { QueryProcess } from "./sqlite-query-process.js";
 import type { QueryProcessLimits } from "./sqlite-query-protocol.js";
 
 const MIB = 1024 * 1024;
@@ -24,6 +24,7 @@ export interface SqliteQueryEngineOptions extends Partial<QueryProcessLimits> {
 /** Runs queries over the data directory of an embedded server, in processes of their own. */
 export class SqliteQueryEngine implements QueryEngine {
   readonly tables: readonly QueryTableInfo[] = Object.entries(QUERY_TABLES).map(([name, rest]) => ({ name, ...rest }));
+  readonly #launcher: QueryLauncher;
   readonly #pool: QueryPool;
 
   /** @param path the data directory, whose stores are open and stay so as long as this */
@@ -35,8 +36,8 @@ export class SqliteQueryEngine implements QueryEngine {
       items: fileOf("items"),
       metrics: fileOf("metrics"),
     };
-    const setup = { files, limits: { ...LIMITS, ...limits } };
-    this.#pool = new QueryPool({ maxProcesses, start: () => QueryProcess.start(setup) });
+    this.#launcher = new QueryLauncher({ files, limits: { ...LIMITS, ...limits } });
+    this.#pool = new QueryPool({ maxProcesses, start: () => this.#launcher.start() });
   }
 
   /** Processes that are there or being started. */
@@ -71,8 +72,9 @@ export class SqliteQueryEngine implements QueryEngine {
     return { columns, parameterCount };
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#pool[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool[Symbol.asyncDispose]();
+    await this.#launcher[Symbol.asyncDispose]();
   }
 }
 

@@ -11,22 +11,25 @@ function fakeProcess(): QueryProcess {
   return { gone, hasEnded: false, kill: resolve } as Partial<QueryProcess> as QueryProcess;
 }
 
-it("starts one process in a turn of the event loop, however many are wanted, and all of them in the end", async () => {
-  let inThisTurn = 0;
-  const inTurns: number[] = [];
+it("starts as many processes as are wanted at the same time, up to its bound", async () => {
+  let starting = 0;
+  let most = 0;
   const start = async (): Promise<QueryProcess> => {
-    if (inThisTurn === 0) {
-      setImmediate(() => {
-        inTurns.push(inThisTurn);
-        inThisTurn = 0;
-      });
-    }
-    inThisTurn += 1;
-    return turn().then(fakeProcess);
+    starting += 1;
+    most = Math.max(most, starting);
+    await turn();
+    starting -= 1;
+    return fakeProcess();
   };
-  await using pool = new QueryPool({ start, maxProcesses: 8 });
+  await using pool = new QueryPool({ start, maxProcesses: 3 });
   const { signal } = new AbortController();
-  const lent = await Promise.all(Array.from({ length: 5 }, () => pool.acquire("caller", signal)));
-  expect(new Set(lent.map(({ process }) => process)).size).toBe(5);
-  expect(inTurns).toEqual([1, 1, 1, 1, 1]);
+  const first = await Promise.all(Array.from({ length: 3 }, () => pool.acquire("caller", signal)));
+  expect([new Set(first.map(({ process }) => process)).size, most]).toEqual([3, 3]);
+  const second = [pool.acquire("caller", signal), pool.acquire("caller", signal)];
+  for (const lent of first) lent.release();
+  expect(await Promise.all(second.map(async (lent) => (await lent).process))).toEqual([
+    first[0]?.process,
+    first[1]?.process,
+  ]);
+  expect(pool.size).toBe(3);
 });

@@ -42,8 +42,6 @@ export class QueryPool implements AsyncDisposable {
   readonly #waiting: Waiter[] = [];
   readonly #starting = new Set<Promise<void>>();
   #sweep: NodeJS.Timeout | undefined;
-  /** In this turn of the event loop. */
-  #hasStarted = false;
   #isClosed = false;
 
   constructor(options: QueryPoolOptions) {
@@ -111,18 +109,7 @@ export class QueryPool implements AsyncDisposable {
       this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
       waiter.resolve(taken);
     }
-    this.#startNext();
-  }
-
-  /** Starts what is needed, one in a turn of the event loop: each holds it for milliseconds, and others want it, too. */
-  #startNext(): void {
-    if (this.#isClosed || this.#hasStarted || this.#starting.size >= this.#waiting.length || !this.#hasRoom()) return;
-    this.#startOne();
-    this.#hasStarted = true;
-    setImmediate(() => {
-      this.#hasStarted = false;
-      this.#startNext();
-    });
+    while (this.#starting.size < this.#waiting.length && this.#hasRoom()) this.#startOne();
   }
 
   #takeFor(callerId: string): IdleProcess | undefined {

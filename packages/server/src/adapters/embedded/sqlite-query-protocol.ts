@@ -52,5 +52,17 @@ export type QueryProcessAnswer =
   | ({ readonly kind: "rows" } & QueryBatch)
   | { readonly kind: "failed"; readonly failure: QueryFailure };
 
+/** What the thread that starts a process is told about it; first of all, its setup. */
+export type QueryProcessOrder =
+  | { readonly kind: "say"; readonly message: QueryProcessSetup | QueryProcessRequest }
+  | { readonly kind: "kill" };
+
+/** What that thread tells of the process, in this order. */
+export type QueryProcessNotice =
+  | { readonly kind: "started"; readonly pid: number }
+  | { readonly kind: "answer"; readonly answer: QueryProcessAnswer }
+  /** It is gone, or could not be started; `lastWords`: what it wrote about its troubles, or the thread did. */
+  | { readonly kind: "ended"; readonly signal: NodeJS.Signals | null; readonly lastWords: string };
+
 /** With this signal a process ends itself that has used too much memory. */
 export const MEMORY_SIGNAL = "SIGUSR2";

@@ -2,7 +2,7 @@
  * A process that runs queries, one at a time, for one caller at a time. It imports only node: modules and what does so
  * too, so that Node runs it straight from this source in tests.
  */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 
 import { failureOf } from "./sqlite-query-failure.js";
 import type {
@@ -12,6 +12,7 @@ import type {
   QueryProcessSetup,
 } from "./sqlite-query-protocol.js";
 import { QuerySandbox } from "./sqlite-query-sandbox.js";
+import { startWorker } from "./worker-thread.js";
 
 process.once("message", ({ files, limits }: QueryProcessSetup) => {
   startGuard(limits);
@@ -28,8 +29,7 @@ process.once("message", ({ files, limits }: QueryProcessSetup) => {
 
 /** A thread that is never asked anything: it watches. */
 function startGuard({ maxResidentBytes }: QueryProcessLimits): Worker {
-  const file = `./sqlite-query-guard-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`;
-  return new Worker(new URL(file, import.meta.url), { workerData: { maxResidentBytes } });
+  return startWorker("sqlite-query-guard-worker", { maxResidentBytes });
 }
 
 function answerTo(request: QueryProcessRequest, sandbox: QuerySandbox): QueryProcessAnswer {

@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 
 import { ServiceError } from "@millrace/shared-types";
 
@@ -12,8 +12,8 @@ import type {
   RecordFailure,
   RecordRequest,
   RecordWorkerData,
-  RecordWorkerReady,
 } from "./sqlite-record-protocol.js";
+import { firstMessage, startWorker } from "./worker-thread.js";
 
 interface Waiter {
   readonly request: RecordRequest;
@@ -50,11 +50,8 @@ export class SqliteRecordStore implements RecordStore {
    */
   static async open(path: string): Promise<SqliteRecordStore> {
     await (await open(path, "a", 0o600)).close(); // SQLite gives its other files the same mode
-    const worker = new Worker(new URL(workerFile(), import.meta.url), {
-      workerData: { path } satisfies RecordWorkerData,
-      execArgv: ["--disable-warning=ExperimentalWarning"],
-    });
-    await untilReady(worker);
+    const worker = startWorker("sqlite-record-worker", { path } satisfies RecordWorkerData);
+    await firstMessage(worker);
     return new SqliteRecordStore(worker);
   }
 
@@ -106,24 +103,6 @@ export class SqliteRecordStore implements RecordStore {
     for (const waiter of this.#waiters.values()) waiter.reject(unavailable(this.#crash));
     this.#waiters.clear();
   }
-}
-
-/** The worker beside this module: its source where this is run from source. */
-function workerFile(): string {
-  return import.meta.url.endsWith(".ts") ? "./sqlite-record-worker.ts" : "./sqlite-record-worker.js";
-}
-
-function untilReady(worker: Worker): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onExit = (): void => reject(new Error("the thread of the record store ended"));
-    worker.once("error", reject);
-    worker.once("exit", onExit);
-    worker.once("message", (_: RecordWorkerReady) => {
-      worker.off("error", reject);
-      worker.off("exit", onExit);
-      resolve();
-    });
-  });
 }
 
 function errorOf(failure: RecordFailure, request: RecordRequest): Error {

@@ -1,20 +1,9 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+
+import { firstMessage, startWorker } from "./worker-thread.js";
 
 /** Requests that a thread has before it at a time; others wait here. Bounds what answers can take in memory. */
 const MAX_IN_FLIGHT = 16;
-
-/** Whether this is a test that runs without a build: then the workers, too, run from their sources. */
-const RUNS_FROM_SOURCE = import.meta.url.endsWith(".ts");
-
-/** A module that lets Node find `x.ts` where a source says `x.js`, as the compiler does. */
-export const SOURCE_IMPORTS: string = `data:text/javascript,${encodeURIComponent(`
-  import { registerHooks } from "node:module";
-  registerHooks({
-    resolve(specifier, context, next) {
-      const fromSource = specifier.startsWith(".") && context.parentURL?.endsWith(".ts");
-      return next(fromSource ? specifier.replace(/\\.js$/, ".ts") : specifier, context);
-    },
-  });`)}`;
 
 /** A request on its way. */
 export interface Numbered<Request> {
@@ -83,9 +72,7 @@ export class SqliteThread<Request, Results, Failure extends { readonly kind: str
     options: SqliteThreadOptions<Failure>,
   ): Promise<{ readonly thread: SqliteThread<Request, Results, Failure>; readonly ready: unknown }> {
     const { worker: name, workerData } = options;
-    const url = new URL(`./${name}${RUNS_FROM_SOURCE ? ".ts" : ".js"}`, import.meta.url);
-    const fromSource = RUNS_FROM_SOURCE ? ["--import", SOURCE_IMPORTS] : [];
-    const worker = new Worker(url, { workerData, execArgv: ["--disable-warning=ExperimentalWarning", ...fromSource] });
+    const worker = startWorker(name, workerData);
     const ready = await firstMessage(worker);
     return { thread: new SqliteThread<Request, Results, Failure>(worker, options), ready };
   }
@@ -156,17 +143,4 @@ export class SqliteThread<Request, Results, Failure extends { readonly kind: str
       reject(this.#options.unavailable(this.#end));
     this.#inFlight.clear();
   }
-}
-
-function firstMessage(worker: Worker): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const onExit = (): void => reject(new Error("a thread of the store ended"));
-    worker.once("error", reject);
-    worker.once("exit", onExit);
-    worker.once("message", (message) => {
-      worker.off("error", reject);
-      worker.off("exit", onExit);
-      resolve(message);
-    });
-  });
 }

@@ -16,10 +16,10 @@ export interface TailQueue {
   onEvicted(event: SharedEvent): void;
 }
 
-/** An event in memory, and the queues that it is in. */
+/** An event in memory, and the queues that it is in: mostly one, which takes no set. */
 export interface TailEntry {
   readonly event: SharedEvent;
-  readonly queues: Set<TailQueue>;
+  queues: TailQueue | Set<TailQueue> | undefined;
 }
 
 /**
@@ -53,7 +53,7 @@ export class EventTail {
 
   /** Adds the newest event. */
   add(event: SharedEvent): TailEntry {
-    const entry = { event, queues: new Set<TailQueue>() };
+    const entry = { event, queues: undefined };
     this.#entries.push(entry);
     this.#bytes += costOf(event);
     return entry;
@@ -61,13 +61,16 @@ export class EventTail {
 
   /** Notes that `queue` has the event of `entry`. */
   enqueued(entry: TailEntry, queue: TailQueue): void {
-    entry.queues.add(queue);
+    if (entry.queues === undefined) entry.queues = queue;
+    else if (entry.queues instanceof Set) entry.queues.add(queue);
+    else entry.queues = new Set([entry.queues, queue]);
     this.#bytes += QUEUED_BYTES;
   }
 
   /** Notes that `queue` has it no longer. */
   dequeued(entry: TailEntry, queue: TailQueue): void {
-    entry.queues.delete(queue);
+    if (entry.queues instanceof Set) entry.queues.delete(queue);
+    else entry.queues = undefined;
     this.#bytes -= QUEUED_BYTES;
   }
 
@@ -75,10 +78,11 @@ export class EventTail {
   evict(): void {
     let appendEnd = 0;
     for (let oldest = this.#entries.at(0); oldest !== undefined; oldest = this.#entries.at(0)) {
-      const { event, queues } = oldest;
+      const { event } = oldest;
+      const queues = queuesOf(oldest);
       if (this.#bytes <= this.#maxBytes && event.log.sequence > appendEnd) return;
       this.#entries.shift();
-      this.#bytes -= costOf(event) + queues.size * QUEUED_BYTES;
+      this.#bytes -= costOf(event) + queues.length * QUEUED_BYTES;
       for (const queue of queues) queue.onEvicted(event);
       this.#floor = event.log.sequence;
       appendEnd = event.log.appendEnd;
@@ -93,6 +97,11 @@ export class EventTail {
     if (to - from > max) return undefined;
     return [...this.#entries.range(from, to)];
   }
+}
+
+function queuesOf({ queues }: TailEntry): readonly TailQueue[] {
+  if (queues === undefined) return [];
+  return queues instanceof Set ? [...queues] : [queues];
 }
 
 function costOf({ size }: SharedEvent): number {

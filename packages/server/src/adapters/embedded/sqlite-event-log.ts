@@ -234,10 +234,10 @@ async function startReader(workerData: EventWorkerData): Promise<Reader> {
 /** The events that an append has added to the log. */
 function storedEvents({ append, events: appended, storedAtMs }: StoredAppend): readonly LogEvent[] {
   const appendEnd = appended.findLast(({ duplicate }) => !duplicate)?.sequence ?? 0;
+  const { stream } = append;
   return append.events.flatMap(({ id, type, key, tombstone, head, payload }, index) => {
     const { sequence, revision, duplicate } = appended[index] ?? { sequence: 0, revision: 0, duplicate: true };
     if (duplicate) return [];
-    const place = { sequence, stream: append.stream, revision, appendEnd, storedAtMs };
-    return [{ id, type, key, tombstone, head, payload, ...place }];
+    return [{ id, type, key, tombstone, head, payload, sequence, stream, revision, appendEnd, storedAtMs }];
   });
 }

@@ -150,18 +150,8 @@ export class MemoryEventLog implements EventLog {
   #store(stream: MemoryStream, drafts: readonly EventDraft[]): readonly LogEvent[] {
     if (drafts.length === 0) return [];
     this.#lastStoredAtMs = Math.max(this.#clock.now(), this.#lastStoredAtMs);
-    const place = {
-      stream: stream.name,
-      appendEnd: this.#lastSequence + drafts.length,
-      storedAtMs: this.#lastStoredAtMs,
-    };
-    const events = drafts.map((draft, index) => ({
-      ...copyOf(draft),
-      ...place,
-      sequence: this.#lastSequence + 1 + index,
-      revision: stream.lastRevision + 1 + index,
-    }));
-    this.#lastSequence = place.appendEnd;
+    const events = this.#place(stream, drafts);
+    this.#lastSequence += drafts.length;
     this.#streams.set(stream.name, stream);
     for (const event of events) {
       this.#events.push(event);
@@ -170,6 +160,25 @@ export class MemoryEventLog implements EventLog {
     this.#count(events, 1);
     for (const listener of this.#listeners) listener(events);
     return events;
+  }
+
+  /** The drafts as they come next in the log. */
+  #place({ name, lastRevision }: MemoryStream, drafts: readonly EventDraft[]): readonly LogEvent[] {
+    const copy = copier(bytesOf(drafts));
+    const first = this.#lastSequence + 1;
+    return drafts.map(({ id, type, key, tombstone, head, payload }, index) => ({
+      id,
+      type,
+      key,
+      tombstone,
+      head: copy(head),
+      payload: copy(payload),
+      sequence: first + index,
+      stream: name,
+      revision: lastRevision + 1 + index,
+      appendEnd: this.#lastSequence + drafts.length,
+      storedAtMs: this.#lastStoredAtMs,
+    }));
   }
 
   #forget(event: LogEvent): void {
@@ -238,9 +247,18 @@ function appended(known: LogEvent | undefined, stored: Iterator<LogEvent, undefi
   return { sequence, revision, duplicate: known !== undefined };
 }
 
-/** Payloads are often views of a whole message: what is kept must not keep that alive, nor change with it. */
-function copyOf({ id, type, key, tombstone, head, payload }: EventDraft): EventDraft {
-  return { id, type, key, tombstone, head: new Uint8Array(head), payload: new Uint8Array(payload) };
+/**
+ * Copies so many bytes, one after the other, into one piece of memory. Payloads are often views of a whole message: what
+ * is kept must not keep that alive, nor change with it.
+ */
+function copier(bytes: number): (part: Uint8Array) => Uint8Array {
+  const copies = new Uint8Array(bytes);
+  let at = 0;
+  return (part) => {
+    copies.set(part, at);
+    at += part.length;
+    return copies.subarray(at - part.length, at);
+  };
 }
 
 interface Run {
@@ -284,6 +302,6 @@ function* appendsOf(events: Iterable<LogEvent>): Generator<readonly LogEvent[]> 
   if (append.length > 0) yield append;
 }
 
-function bytesOf(events: readonly LogEvent[]): number {
+function bytesOf(events: readonly EventDraft[]): number {
   return events.reduce((sum, { head, payload }) => sum + head.length + payload.length, 0);
 }

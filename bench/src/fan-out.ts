@@ -15,7 +15,7 @@ type Contender = (typeof CONTENDERS)[number];
 const WATCHERS = [100, 1000];
 
 /** Rounds in which every contender runs once. */
-const ROUNDS = 3;
+const ROUNDS = 5;
 const RUN_MS = 3_000;
 const WARM_UP_MS = 1_000;
 /** At half load, before latencies are taken: what full load has left behind is not half load. */

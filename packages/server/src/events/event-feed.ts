@@ -8,6 +8,7 @@ import type { EventFeed, FeedCursor, Selection } from "./feed.js";
 import type { EventFilter } from "./filter/event-filter.js";
 import { type CursorHost, LogCursor } from "./log-cursor.js";
 import type { Positions } from "./positions.js";
+import { RunCache } from "./run-cache.js";
 import { SelectionGroup } from "./selection-group.js";
 import { SelectionIndex } from "./selection-index.js";
 import { SelectionReader } from "./selection-reader.js";
@@ -17,6 +18,9 @@ import { WakePace } from "./wake-pace.js";
 
 /** Events in memory that a group which is new looks at, at most, for those who begin a little behind the end. */
 const MAX_LOOKED_BACK = 1024;
+
+/** Of the size of the tail, what runs may take that several readers are given. */
+const RUNS_PART = 4;
 
 export interface EventFeedOptions {
   /** Stays open when the feed is closed. */
@@ -40,6 +44,7 @@ class LogFeed implements EventFeed, CursorHost {
   readonly #log: EventLog;
   readonly #positions: Positions;
   readonly #tail: EventTail;
+  readonly #runs: RunCache;
   /** By what they select. */
   readonly #groups = new Map<string, SelectionGroup>();
   readonly #index = new SelectionIndex();
@@ -55,6 +60,7 @@ class LogFeed implements EventFeed, CursorHost {
     this.#log = log;
     this.#positions = positions;
     this.#tail = new EventTail(tailBytes);
+    this.#runs = new RunCache(tailBytes / RUNS_PART);
     this.#pace = new WakePace({ clock: systemClock, maxRestMs: maxLingerMs, wake: () => this.#wake() });
   }
 
@@ -125,7 +131,7 @@ class LogFeed implements EventFeed, CursorHost {
     const key = keyOf(normal);
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
-    const group = new SelectionGroup(normal, this.#lastSequence);
+    const group = new SelectionGroup(normal, this.#lastSequence, this.#runs);
     this.#groups.set(key, group);
     this.#index.add(group);
     return group;

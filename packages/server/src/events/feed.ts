@@ -47,6 +47,11 @@ export interface RunLimits {
   readonly maxBytes: number;
   /** From storage, another run of this size is read while this one is sent. Default false. */
   readonly readsAhead?: boolean;
+  /**
+   * From memory, the reader is given the same runs as all others who say so: about 256 events or 64 KiB, and the append that is
+   * not whole then, whatever the limits are. Default false.
+   */
+  readonly sharesRuns?: boolean;
 }
 
 /** A part of the log that a reader left out. */

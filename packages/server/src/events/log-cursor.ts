@@ -109,7 +109,11 @@ export class LogCursor implements FeedCursor, Waiter {
 
   #fromMemory(limits: RunLimits): FeedRun {
     this.#stored.forget();
-    const { events, isAll } = this.#group.takeAfter(this.#position, limits);
+    const isShared = limits.sharesRuns === true;
+    const group = this.#group;
+    const { events, isAll } = isShared
+      ? group.takeSharedAfter(this.#position)
+      : group.takeAfter(this.#position, limits);
     this.#moveTo(isAll ? Math.max(this.#position, this.#host.lastSequence) : endOf(events));
     return { events, position: this.#position, caughtUp: isAll };
   }

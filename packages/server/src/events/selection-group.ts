@@ -4,7 +4,9 @@ import { eventMatcher } from "../ports/event-log-patterns.js";
 import type { TailEntry, TailQueue } from "./event-tail.js";
 import type { RunLimits, Selection } from "./feed.js";
 import { Fifo } from "./fifo.js";
+import type { RunCache } from "./run-cache.js";
 import type { SharedEvent } from "./shared-event.js";
+import { SharedRuns } from "./shared-runs.js";
 import type { Waiter } from "./sequence-waiters.js";
 import { takeRun, type TakenRun } from "./take-run.js";
 
@@ -16,15 +18,20 @@ export class SelectionGroup implements TailQueue {
   readonly #waiters = new Set<Waiter>();
   readonly #covers: (event: LogEvent) => boolean;
   readonly #queue = new Fifo<TailEntry>();
+  readonly #shared: SharedRuns;
   #floor: number;
   /** Of all events that were ever queued, the number of the oldest one that still is. Negative where older ones were added. */
   #firstNumber = 0;
   /** What was taken last: readers who keep up all take the same. */
   #taken: (RunLimits & { readonly after: number; readonly run: TakenRun<SharedEvent> }) | undefined;
 
-  /** @param after events up to here are not in the queue */
-  constructor(selection: Selection, after: number) {
+  /**
+   * @param after events up to here are not in the queue
+   * @param cache keeps the runs that are shared
+   */
+  constructor(selection: Selection, after: number, cache: RunCache) {
     this.selection = selection;
+    this.#shared = new SharedRuns(this.#queue, cache);
     this.#covers = eventMatcher(selection);
     this.#floor = after;
   }
@@ -43,12 +50,17 @@ export class SelectionGroup implements TailQueue {
   enqueue(entry: TailEntry): void {
     this.#taken = undefined;
     this.#queue.push(entry);
+    this.#shared.onAdded(entry.event);
   }
 
   /** Adds all matching events between `after` and the floor. */
   extendBack(entries: readonly TailEntry[], after: number): void {
     this.#taken = undefined;
     this.#queue.prepend(entries);
+    this.#shared.onPrepended(
+      entries.map(({ event }) => event),
+      this.#floor,
+    );
     this.#firstNumber -= entries.length;
     this.#floor = after;
   }
@@ -58,6 +70,7 @@ export class SelectionGroup implements TailQueue {
     this.#queue.shift();
     this.#firstNumber += 1;
     this.#floor = log.sequence;
+    this.#shared.onEvicted(log.sequence);
   }
 
   /** Whether there is an event after `position`, in the queue or gone from it. */
@@ -77,6 +90,11 @@ export class SelectionGroup implements TailQueue {
     const run = takeRun(eventsOf(this.#queue.range(this.#indexAfter(after))), { maxEvents, maxBytes });
     this.#taken = { after, maxEvents, maxBytes, run };
     return run;
+  }
+
+  /** As `takeAfter`, up to where all readers are given the same runs. */
+  takeSharedAfter(after: number): TakenRun<SharedEvent> {
+    return this.#shared.takeAfter(after);
   }
 
   /** Number of the first event after `position`, which must not be below the floor. */
@@ -106,6 +124,7 @@ export class SelectionGroup implements TailQueue {
   clear(): readonly TailEntry[] {
     const entries = [...this.#queue.range(0)];
     this.#taken = undefined;
+    this.#shared.clear();
     this.#queue.clear();
     return entries;
   }

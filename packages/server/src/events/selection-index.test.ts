@@ -7,6 +7,7 @@ import type { LogEvent } from "../ports/event-log.js";
 import { eventMatcher } from "../ports/event-log-patterns.js";
 
 import type { Selection } from "./feed.js";
+import { RunCache } from "./run-cache.js";
 import { SelectionGroup } from "./selection-group.js";
 import { SelectionIndex } from "./selection-index.js";
 
@@ -25,7 +26,7 @@ describe("an index of selections", () => {
   it("finds those that select an event, and no others, while they come and go", () => {
     const property = fc.property(fc.array(selection), fc.array(event), fc.func(fc.boolean()), (all, events, stays) => {
       const index = new SelectionIndex();
-      const groups = all.map((each) => new SelectionGroup(each, 0));
+      const groups = all.map((each) => new SelectionGroup(each, 0, new RunCache(0)));
       for (const group of groups) index.add(group);
       const left = groups.filter((group) => stays(group.selection));
       for (const group of groups) if (!left.includes(group)) index.delete(group);
@@ -42,7 +43,7 @@ describe("an index of selections", () => {
     ["prefixes", (n: number): Selection => ({ types: [`t${String(n)}*`], streams: [] })],
   ])("asks a handful of 1000 that differ in their %s", (_, selectionOf) => {
     const index = new SelectionIndex();
-    const groups = Array.from({ length: 1000 }, (_, n) => new SelectionGroup(selectionOf(n), 0));
+    const groups = Array.from({ length: 1000 }, (_, n) => new SelectionGroup(selectionOf(n), 0, new RunCache(0)));
     for (const group of groups) index.add(group);
     const asked = groups.map((group) => jest.spyOn(group, "covers"));
     expect(index.covering({ type: "t7", stream: "s7" } as LogEvent)).toEqual(new Set([groups[7]]));

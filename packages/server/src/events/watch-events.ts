@@ -7,7 +7,7 @@ import { type EncodedRun, encodedRunOf } from "./encoded-run.js";
 import type { EventsDeps } from "./events-deps.js";
 import { openWatch, type Watch, type WatchPace, type WatchStep } from "./watch.js";
 
-const PACE: WatchPace = { maxEvents: 512, maxBytes: 64 * 1024, delayMs: 0, readsAhead: true };
+const PACE: WatchPace = { maxEvents: 512, maxBytes: 64 * 1024, delayMs: 0, readsAhead: true, sharesRuns: true };
 
 /** An event or a control, or several events that are serialized. */
 type Sent = Event | EncodedMessages;
@@ -15,7 +15,7 @@ type Sent = Event | EncodedMessages;
 /**
  * Streams the events that a request selects, in the order of the log, each exactly once, and does not end by
  * itself unless the request says where. A slow client reads from storage at its own pace: it costs two runs of
- * events, each 64 KiB or one publication. Headers are sent when the watch is in place: a publication that is
+ * events, each 64 KiB and one publication. Headers are sent when the watch is in place: a publication that is
  * acknowledged after that is delivered. Controls are sent only if the request asks for them.
  *
  * @throws ServiceError `INVALID_FIELD`, `LIMIT_EXCEEDED`, `INVALID_FILTER`, `INVALID_CURSOR`, `EPOCH_CHANGED`,

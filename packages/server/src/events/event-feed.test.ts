@@ -26,6 +26,11 @@ const sequences = (run: FeedRun | readonly { readonly log: LogEvent }[]): number
 const never = new AbortController().signal;
 const SHARED = { ...LARGE, sharesRuns: true };
 
+/** The next run of each cursor, such as others have, too. */
+function nextOf(cursors: readonly FeedCursor[]): Promise<FeedRun[]> {
+  return Promise.all(cursors.map(async (cursor) => cursor.next(SHARED)));
+}
+
 /** Whether a cursor's wait is over by now. */
 async function isWoken(waiting: Promise<void>): Promise<boolean> {
   const pending = Symbol("pending");
@@ -84,10 +89,10 @@ describe("a cursor", () => {
     await using fixture = await openFeedFixture();
     const cursors = [0, 1, 2, 3].map((after) => fixture.feed.open(selecting(), after));
     for (let i = 0; i < 1000; i += 1) await append(fixture.log, "s", {}, {});
-    const firstRuns = await Promise.all(cursors.map((cursor) => cursor.next(SHARED)));
+    const firstRuns = await nextOf(cursors);
     expect(firstRuns.map(({ events: [event] }) => event?.log.sequence)).toEqual([1, 2, 3, 4]);
     for (;;) {
-      const [run, ...others] = await Promise.all(cursors.map((cursor) => cursor.next(SHARED)));
+      const [run, ...others] = await nextOf(cursors);
       for (const other of others) expect(other.events).toBe(run?.events);
       if (run?.caughtUp !== false) break;
     }

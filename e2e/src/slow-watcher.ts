@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { createClient, type EventWatch, type Publisher, type StreamingClient } from "@millrace/client-sdk";
+import { createClient, type EventWatch, type StreamingClient } from "@millrace/client-sdk";
 
+import { ageOf } from "./slow-watcher/load.js";
+import { RemotePublisher } from "./slow-watcher/remote-publisher.js";
 import type { ServerProcess } from "./support/server-process.js";
 
 export interface SlowWatcherPlan {
@@ -44,9 +46,6 @@ export interface SlowWatcherReport {
 
 const TICK_MS = 5;
 
-/** Events that are published in one go, whatever is due. */
-const MAX_BURST = 500;
-
 /** Of the rate that the machine can just take. */
 const BEARABLE = 0.6;
 
@@ -54,13 +53,11 @@ const BEARABLE = 0.6;
 const CATCH_UP_MS = 180_000;
 
 const MEMORY_PROBE_MS = 250;
-const CONTENT_BYTES = 200;
 
 /** Measures how long events take to fast watchers, with and without one that has stopped reading all events. */
 export async function measureSlowWatcher(server: ServerProcess, plan: SlowWatcherPlan): Promise<SlowWatcherReport> {
-  await using publishing = createClient({ target: server.target });
   await using watching = createClient({ target: server.target });
-  await using publisher = publishing.events.publisher();
+  await using publisher = new RemotePublisher(server.target);
   const ages: number[] = [];
   const watches = Array.from({ length: plan.fastWatchers }, (_, n) => watchFast(watching, n % plan.types, ages));
   await Promise.all(watches.map(({ watch }) => watch.ready));
@@ -81,9 +78,13 @@ export async function measureSlowWatcher(server: ServerProcess, plan: SlowWatche
  * What is asked for, or, if the server does not take that in the warm-up, or the watchers do not, a part of what they do:
  * latencies at the limit say nothing.
  */
-async function bearableRate(publisher: Publisher, plan: SlowWatcherPlan, ages: readonly number[]): Promise<number> {
+async function bearableRate(
+  publisher: RemotePublisher,
+  plan: SlowWatcherPlan,
+  ages: readonly number[],
+): Promise<number> {
   const startedAt = performance.now();
-  const taken = await offer(publisher, plan, plan.warmUpMs);
+  const taken = await publisher.offer({ ...plan, ms: plan.warmUpMs });
   const seconds = (performance.now() - startedAt) / 1000;
   const rate = Math.min(taken, ages.length / readersPerEvent(plan)) / seconds;
   await untilDelivered(ages, taken * readersPerEvent(plan));
@@ -120,14 +121,14 @@ function reportOf(phases: readonly WatchPhase[]): Omit<SlowWatcherReport, "event
 
 async function measurePhase(
   server: ServerProcess,
-  publisher: Publisher,
+  publisher: RemotePublisher,
   plan: SlowWatcherPlan,
   { stalled, ages }: { readonly stalled: boolean; readonly ages: number[] },
 ): Promise<WatchPhase> {
   ages.length = 0;
   const probe = probeMemory(server);
   const startedAt = performance.now();
-  const offered = await offer(publisher, plan, plan.phaseMs);
+  const offered = await publisher.offer({ ...plan, ms: plan.phaseMs });
   const seconds = (performance.now() - startedAt) / 1000;
   const delivered = ages.length;
   const residentPeak = await probe.stop();
@@ -142,22 +143,6 @@ async function measurePhase(
   };
 }
 
-/** Publishes at the plan's rate, less if the server takes less; gives how many. */
-async function offer(publisher: Publisher, { eventsPerSecond, types }: SlowWatcherPlan, ms: number): Promise<number> {
-  const startedAt = performance.now();
-  const due = (): number => (eventsPerSecond * Math.min(ms, performance.now() - startedAt)) / 1000;
-  let offered = 0;
-  while (performance.now() - startedAt < ms) {
-    for (let burst = 0; burst < MAX_BURST && offered < due(); burst++, offered++) {
-      publisher.publish({ type: `type-${String(offered % types)}`, payload: contentNow() }).catch(() => {});
-    }
-    await publisher.ready();
-    await sleep(TICK_MS);
-  }
-  await publisher.flush();
-  return offered;
-}
-
 interface FastWatch {
   readonly watch: EventWatch;
   /** Rejects with what the watch failed with. */
@@ -167,7 +152,7 @@ interface FastWatch {
 function watchFast(client: StreamingClient, type: number, ages: number[]): FastWatch {
   const watch = client.events.watch({ types: [`type-${String(type)}`] });
   const listen = async (): Promise<void> => {
-    for await (const { payload } of watch) ages.push(performance.now() - timeIn(payload));
+    for await (const { payload } of watch) ages.push(ageOf(payload));
   };
   const ended = listen();
   ended.catch(() => {}); // told at the end
@@ -198,17 +183,6 @@ function probeMemory(server: ServerProcess): { stop(): Promise<number> } {
       return probing;
     },
   };
-}
-
-/** A payload that begins with the time when it was made. */
-function contentNow(): Buffer {
-  const content = Buffer.alloc(CONTENT_BYTES);
-  content.writeDoubleLE(performance.now());
-  return content;
-}
-
-function timeIn(payload: Uint8Array): number {
-  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).readDoubleLE();
 }
 
 function percentile(values: readonly number[], share: number): number {

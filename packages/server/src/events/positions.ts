@@ -3,6 +3,8 @@ import { type Cipheriv, createCipheriv, createHash, timingSafeEqual } from "node
 import type { TokenSigner } from "@millrace/shared-types";
 import { ServiceError } from "@millrace/shared-types";
 
+import { viewOf } from "../wire/view-of.js";
+
 /** First byte of a position. */
 const VERSION = 1;
 
@@ -12,6 +14,9 @@ const EPOCH_AT = 1;
 const SEQUENCE_AT = 9;
 const SEQUENCE_BYTES = 7;
 
+/** Blocks are copied by words of this size. */
+const WORD_BYTES = 4;
+
 /** The block, and the block under the cipher. */
 const TOKEN_BYTES = 2 * BLOCK_BYTES;
 
@@ -20,8 +25,11 @@ export const TOKEN_CHARS: number = Math.ceil((TOKEN_BYTES * 4) / 3);
 
 const BASE64URL = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
-/** Positions that are made together when they are asked for in turn: one call of the cipher costs as much as many blocks. */
+/** Positions of so many sequences in turn are made together: one call of the cipher costs as much as many blocks. */
 const BATCH = 64;
+
+/** Batches that are kept: readers of different selections ask for positions that are near each other. */
+const KEPT_BATCHES = 256;
 
 /**
  * Positions in the log as clients keep them: of this log alone, good for any selection of events, and refused
@@ -35,11 +43,16 @@ export class Positions {
   readonly #cipher: Cipheriv;
   /** Blocks of this epoch, but for their sequences. */
   readonly #blocks: Buffer = Buffer.alloc(BATCH * BLOCK_BYTES);
-  /** Tokens of sequences in turn. */
-  readonly #made: Buffer = Buffer.alloc(BATCH * TOKEN_BYTES);
-  #firstMade = 0;
-  #countMade = 0;
-  #lastAsked = -1;
+  readonly #blocksView: DataView = viewOf(this.#blocks);
+  /** Tokens of {@link KEPT_BATCHES} batches, and behind them one that is alone. */
+  readonly #made: Buffer = Buffer.alloc((KEPT_BATCHES * BATCH + 1) * TOKEN_BYTES);
+  readonly #madeView: DataView = viewOf(this.#made);
+  /** The batch that is kept at each place. */
+  readonly #kept = new Array<number>(KEPT_BATCHES).fill(-1);
+  /** The one that was used last: its first sequence, and where it is. */
+  readonly #latest = { first: -BATCH, at: 0 };
+  /** The batch of which a position was asked for last, at each place: not made yet, it might be the only one. */
+  readonly #asked = new Array<number>(KEPT_BATCHES).fill(-1);
 
   constructor(signer: TokenSigner, clusterId: string, epoch: string) {
     this.#epoch = epoch;
@@ -73,10 +86,26 @@ export class Positions {
 
   /** Where the token is among those that were made. */
   #madeAt(sequence: number): number {
-    const isMade = sequence >= this.#firstMade && sequence < this.#firstMade + this.#countMade;
-    if (!isMade) this.#make(sequence, sequence === this.#lastAsked + 1 ? BATCH : 1);
-    this.#lastAsked = sequence;
-    return (sequence - this.#firstMade) * TOKEN_BYTES;
+    const { first, at } = this.#latest;
+    const index = sequence - first;
+    return index >= 0 && index < BATCH ? at + index * TOKEN_BYTES : this.#findOrMake(sequence);
+  }
+
+  #findOrMake(sequence: number): number {
+    const batch = Math.floor(sequence / BATCH);
+    const place = batch % KEPT_BATCHES;
+    if (this.#kept[place] !== batch) {
+      const isInTurn = sequence === this.#latest.first + BATCH;
+      if (!isInTurn && this.#asked[place] !== batch) {
+        this.#asked[place] = batch;
+        return this.#make(sequence, 1, KEPT_BATCHES * BATCH);
+      }
+      this.#make(batch * BATCH, BATCH, place * BATCH);
+      this.#kept[place] = batch;
+    }
+    this.#latest.first = batch * BATCH;
+    this.#latest.at = place * BATCH * TOKEN_BYTES;
+    return this.#madeAt(sequence);
   }
 
   #byte(at: number): number {
@@ -100,16 +129,15 @@ export class Positions {
     return readSequence(block);
   }
 
-  #make(first: number, count: number): void {
+  /** Makes the tokens of `count` sequences at the place `index`, counted in tokens. Returns where they are. */
+  #make(first: number, count: number, index: number): number {
     const blocks = this.#blocks.subarray(0, count * BLOCK_BYTES);
     for (let n = 0; n < count; n += 1) writeSequence(blocks, n * BLOCK_BYTES + SEQUENCE_AT, first + n);
     const encrypted = this.#cipher.update(blocks);
-    for (let at = 0; at < blocks.length; at += BLOCK_BYTES) {
-      blocks.copy(this.#made, 2 * at, at, at + BLOCK_BYTES);
-      encrypted.copy(this.#made, 2 * at + BLOCK_BYTES, at, at + BLOCK_BYTES);
-    }
-    this.#firstMade = first;
-    this.#countMade = count;
+    const start = index * TOKEN_BYTES;
+    scatterBlocks(this.#blocksView, blocks.length, this.#madeView, start);
+    scatterBlocks(viewOf(encrypted), blocks.length, this.#madeView, start + BLOCK_BYTES);
+    return start;
   }
 }
 
@@ -118,6 +146,14 @@ function tagOf(epoch: string): Buffer {
     .update(epoch)
     .digest()
     .subarray(0, SEQUENCE_AT - EPOCH_AT);
+}
+
+/** Copies blocks to every other place of a block, from `start` on. */
+function scatterBlocks(source: DataView, bytes: number, target: DataView, start: number): void {
+  for (let at = 0; at < bytes; at += WORD_BYTES) {
+    const block = at - (at % BLOCK_BYTES);
+    target.setInt32(start + block + at, source.getInt32(at));
+  }
 }
 
 /** Buffer's own methods end at 6 bytes, 2^48; sequences end at 2^53. */

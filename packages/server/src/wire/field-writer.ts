@@ -1,3 +1,5 @@
+import { viewOf } from "./view-of.js";
+
 const TWO_POW_31 = 2 ** 31;
 
 /** Up to this length, in bytes, a loop copies in less time than a call. */
@@ -131,8 +133,4 @@ function varintBytes(value: number | bigint): number {
   let bytes = 1;
   for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++;
   return bytes;
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
 }

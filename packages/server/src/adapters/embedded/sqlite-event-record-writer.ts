@@ -1,5 +1,7 @@
 /** Makes records of a SqliteEventLog. Runs in its workers too: imports only node: modules and what does so too. */
-import { crc32, viewOf } from "./crc32.js";
+import { viewOf } from "../../wire/view-of.js";
+
+import { crc32 } from "./crc32.js";
 import type { PackedEvents } from "./sqlite-event-packed.js";
 import type { PackedRecords } from "./sqlite-event-protocol.js";
 import {

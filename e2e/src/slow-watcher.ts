@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { createClient, type EventWatch, type StreamingClient } from "@millrace/client-sdk";
 
+import { Ages } from "./slow-watcher/ages.js";
 import { ageOf } from "./slow-watcher/load.js";
 import { RemotePublisher } from "./slow-watcher/remote-publisher.js";
 import type { ServerProcess } from "./support/server-process.js";
@@ -46,8 +47,19 @@ export interface SlowWatcherReport {
 
 const TICK_MS = 5;
 
-/** Of the rate that the machine can just take. */
-const BEARABLE = 0.6;
+/** So many phases without a stalled watcher have to be alike, their p99 within this factor. */
+const ALIKE = 3;
+const MAX_DIFFERENCE = 1.2;
+
+/** Else the next rate that is tried is this part of the last, so many times. */
+const LOWER = 0.75;
+const MAX_TRIES = 6;
+
+/** Of what was to be offered, or delivered, in a phase. */
+const KEPT_UP = 0.95;
+
+/** At the beginning of a phase, under load, before anything is measured. */
+const SETTLE_MS = 2_000;
 
 /** What was offered has come to everybody after this long, or something hangs. */
 const CATCH_UP_MS = 180_000;
@@ -58,37 +70,50 @@ const MEMORY_PROBE_MS = 250;
 export async function measureSlowWatcher(server: ServerProcess, plan: SlowWatcherPlan): Promise<SlowWatcherReport> {
   await using watching = createClient({ target: server.target });
   await using publisher = new RemotePublisher(server.target);
-  const ages: number[] = [];
+  const ages = new Ages();
   const watches = Array.from({ length: plan.fastWatchers }, (_, n) => watchFast(watching, n % plan.types, ages));
   await Promise.all(watches.map(({ watch }) => watch.ready));
-  const load = { ...plan, eventsPerSecond: await bearableRate(publisher, plan, ages) };
+  await warmUp(publisher, plan, ages);
+  const measure = (eventsPerSecond: number, stalled = false): Promise<WatchPhase> =>
+    measurePhase(server, publisher, { ...plan, eventsPerSecond }, { stalled, ages });
+  const eventsPerSecond = await bearableRate(measure, plan);
   const phases: WatchPhase[] = [];
   for (let n = 0; n < plan.phases; n++) {
     await using stack = new AsyncDisposableStack();
     const stalled = n % 2 === 1;
     if (stalled) stack.use(await stallWatcher(server.target));
-    phases.push(await measurePhase(server, publisher, load, { stalled, ages }));
+    phases.push(await measure(eventsPerSecond, stalled));
   }
   for (const { watch } of watches) watch.cancel();
   await Promise.all(watches.map(({ ended }) => ended));
-  return { eventsPerSecond: load.eventsPerSecond, ...reportOf(phases) };
+  return { eventsPerSecond, ...reportOf(phases) };
+}
+
+/** Half the rate comes first: what the engine has not optimized yet would let the watchers fall behind at once. */
+async function warmUp(publisher: RemotePublisher, plan: SlowWatcherPlan, ages: Ages): Promise<void> {
+  for (const share of [0.5, 1]) {
+    const load = { ...plan, eventsPerSecond: share * plan.eventsPerSecond, ms: share * plan.warmUpMs };
+    await untilDelivered(ages, ages.count + (await publisher.offer(load)) * readersPerEvent(plan));
+    ages.clear();
+  }
 }
 
 /**
- * What is asked for, or, if the server does not take that in the warm-up, or the watchers do not, a part of what they do:
- * latencies at the limit say nothing.
+ * What is asked for, or the part of it at which watchers keep up and latencies say something: at the limit of the machine those of
+ * one phase differ from those of the next by more than what is to be shown, though nothing has changed.
  */
-async function bearableRate(
-  publisher: RemotePublisher,
-  plan: SlowWatcherPlan,
-  ages: readonly number[],
-): Promise<number> {
-  const startedAt = performance.now();
-  const taken = await publisher.offer({ ...plan, ms: plan.warmUpMs });
-  const seconds = (performance.now() - startedAt) / 1000;
-  const rate = Math.min(taken, ages.length / readersPerEvent(plan)) / seconds;
-  await untilDelivered(ages, taken * readersPerEvent(plan));
-  return rate >= 0.95 * plan.eventsPerSecond ? plan.eventsPerSecond : BEARABLE * rate;
+async function bearableRate(measure: (rate: number) => Promise<WatchPhase>, plan: SlowWatcherPlan): Promise<number> {
+  let rate = plan.eventsPerSecond;
+  for (let tries = 0; tries < MAX_TRIES; tries++, rate *= LOWER) {
+    const phases: WatchPhase[] = [];
+    while (phases.length < ALIKE) phases.push(await measure(rate));
+    const p99s = phases.map(({ p99Ms }) => p99Ms);
+    const keepUp = phases.every(
+      ({ keptUp, offeredPerSecond }) => keptUp >= KEPT_UP && offeredPerSecond >= KEPT_UP * rate,
+    );
+    if (keepUp && Math.max(...p99s) <= MAX_DIFFERENCE * Math.min(...p99s)) break;
+  }
+  return rate;
 }
 
 function readersPerEvent({ fastWatchers, types }: SlowWatcherPlan): number {
@@ -96,20 +121,17 @@ function readersPerEvent({ fastWatchers, types }: SlowWatcherPlan): number {
 }
 
 /** Waits until the watchers have got so many events. */
-async function untilDelivered(ages: readonly number[], count: number): Promise<void> {
+async function untilDelivered(ages: Ages, count: number): Promise<void> {
   const endsAt = performance.now() + CATCH_UP_MS;
-  while (ages.length < count) {
-    if (performance.now() > endsAt) throw new Error(`${String(count - ages.length)} events have not come`);
+  while (ages.count < count) {
+    if (performance.now() > endsAt) throw new Error(`${String(count - ages.count)} events have not come`);
     await sleep(TICK_MS);
   }
 }
 
 function reportOf(phases: readonly WatchPhase[]): Omit<SlowWatcherReport, "eventsPerSecond"> {
   const p99Of = (stalled: boolean): number =>
-    percentile(
-      phases.filter((phase) => phase.stalled === stalled).map(({ p99Ms }) => p99Ms),
-      0.5,
-    );
+    median(phases.filter((phase) => phase.stalled === stalled).map(({ p99Ms }) => p99Ms));
   const [first, ...later] = phases.map(({ residentPeak }) => residentPeak);
   return {
     phases,
@@ -123,22 +145,24 @@ async function measurePhase(
   server: ServerProcess,
   publisher: RemotePublisher,
   plan: SlowWatcherPlan,
-  { stalled, ages }: { readonly stalled: boolean; readonly ages: number[] },
+  { stalled, ages }: { readonly stalled: boolean; readonly ages: Ages },
 ): Promise<WatchPhase> {
-  ages.length = 0;
+  // A watcher who has just stopped is still sent what its windows hold, and one who has gone is cleared away.
+  await untilDelivered(ages, ages.count + (await publisher.offer({ ...plan, ms: SETTLE_MS })) * readersPerEvent(plan));
+  ages.clear();
   const probe = probeMemory(server);
   const startedAt = performance.now();
   const offered = await publisher.offer({ ...plan, ms: plan.phaseMs });
   const seconds = (performance.now() - startedAt) / 1000;
-  const delivered = ages.length;
+  const delivered = ages.count;
   const residentPeak = await probe.stop();
   await untilDelivered(ages, offered * readersPerEvent(plan));
   return {
     stalled,
-    p99Ms: percentile(ages, 0.99),
+    p99Ms: ages.percentile(0.99),
     offeredPerSecond: offered / seconds,
     deliveredPerSecond: delivered / seconds,
-    keptUp: delivered / ages.length,
+    keptUp: delivered / ages.count,
     residentPeak,
   };
 }
@@ -149,10 +173,10 @@ interface FastWatch {
   readonly ended: Promise<void>;
 }
 
-function watchFast(client: StreamingClient, type: number, ages: number[]): FastWatch {
+function watchFast(client: StreamingClient, type: number, ages: Ages): FastWatch {
   const watch = client.events.watch({ types: [`type-${String(type)}`] });
   const listen = async (): Promise<void> => {
-    for await (const { payload } of watch) ages.push(ageOf(payload));
+    for await (const { payload } of watch) ages.add(ageOf(payload));
   };
   const ended = listen();
   ended.catch(() => {}); // told at the end
@@ -185,6 +209,6 @@ function probeMemory(server: ServerProcess): { stop(): Promise<number> } {
   };
 }
 
-function percentile(values: readonly number[], share: number): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -36,6 +36,8 @@ export interface EncodedBatch {
   readonly message: Uint8Array;
   /** Where a reader goes on after it. */
   readonly position: number;
+  /** It has all events of the run that it was made of. */
+  readonly isWhole: boolean;
 }
 
 /** Serializes a run in messages of a bounded size; publications are not split. Holds one message. */
@@ -45,16 +47,20 @@ export async function* encodeBatches(
   view: EventView,
   deps: Pick<EventsDeps, "log" | "positions">,
 ): AsyncGenerator<EncodedBatch, void, undefined> {
+  for (const part of batchesOf(run, maxEvents)) yield* encodeBatch(part, view, deps);
+}
+
+/** Parts of a run that are messages of a bounded size; publications are not split. */
+export function* batchesOf(run: BatchRun, maxEvents: number): Generator<BatchRun, void, undefined> {
   for (let rest = run.events; rest.length > 0;) {
     const { events, isAll } = takeRun(rest, { maxEvents, maxBytes: BATCH_BYTES });
     rest = rest.slice(events.length);
-    const position = isAll ? run.position : positionAfter(events, run);
-    yield* encodeBatch({ ...run, events, position }, view, deps);
+    yield { ...run, events, position: isAll ? run.position : positionAfter(events, run) };
   }
 }
 
 /** One message, but for a publication that is too large for it. */
-async function* encodeBatch(
+export async function* encodeBatch(
   run: BatchRun,
   view: EventView,
   { log, positions }: Pick<EventsDeps, "log" | "positions">,
@@ -65,6 +71,7 @@ async function* encodeBatch(
   const batchUpTo = (position: number): EncodedBatch => ({
     message: toMessage(parts, positions.tokenAfter(position)),
     position,
+    isWhole: parts.length === run.events.length,
   });
   for (const piece of piecesOf(run.events, view)) {
     const encoded = await encodeEvents(piece, view, log);

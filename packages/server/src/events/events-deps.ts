@@ -6,6 +6,7 @@ import type { Logger } from "../rpc/logger.js";
 
 import type { EventFeed } from "./feed.js";
 import type { Positions } from "./positions.js";
+import type { SharedBatches } from "./shared-batches.js";
 
 /** What the events domain accepts and keeps. */
 export interface EventsLimits {
@@ -30,6 +31,7 @@ export interface EventsDeps {
   readonly log: EventLog;
   readonly feed: EventFeed;
   readonly positions: Positions;
+  readonly batches: SharedBatches;
   /** Subscriptions and what they have acknowledged. */
   readonly records: RecordStore;
   readonly pageTokens: PageTokens;

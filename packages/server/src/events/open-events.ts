@@ -11,7 +11,11 @@ import type { EventsDeps, EventsLimits } from "./events-deps.js";
 import { resolveEventsLimits } from "./events-limits.js";
 import { Positions } from "./positions.js";
 import { retentionUpkeep } from "./retention.js";
+import { SharedBatches } from "./shared-batches.js";
 import { openSubscriptions, type SubscriptionsDeps } from "./subscriptions/open-subscriptions.js";
+
+/** Of the size of the tail, what batches may take that several readers are given. */
+const BATCHES_PART = 4;
 
 export interface EventsOptions {
   readonly eventLog: EventLog;
@@ -39,7 +43,8 @@ export async function openEvents(options: EventsOptions): Promise<Events> {
   const { tailBytes, maxLingerMs } = limits;
   const feed = await openEventFeed({ log, positions, tailBytes, maxLingerMs });
   const pageTokens = new PageTokens(tokenSigner, clusterId);
-  const deps: EventsDeps = { log, feed, positions, records, pageTokens, clock, limits, logger };
+  const batches = new SharedBatches(tailBytes / BATCHES_PART);
+  const deps: EventsDeps = { log, feed, positions, batches, records, pageTokens, clock, limits, logger };
   const opened = openSubscriptions(deps);
   const upkeep = retentionUpkeep(deps);
   return {

@@ -7,9 +7,9 @@ import {
 
 import type { CallContext } from "../rpc/call-context.js";
 
-import { BATCH_BYTES, batchEventsOf, encodeBatches } from "./encode-batches.js";
+import { BATCH_BYTES, batchesOf, batchEventsOf, type BatchRun, encodeBatch } from "./encode-batches.js";
 import type { EventsDeps } from "./events-deps.js";
-import { openWatch, type WatchPace } from "./watch.js";
+import { openWatch, type Watch, type WatchPace } from "./watch.js";
 import { durationMsOf } from "./watch-plan.js";
 
 const DEFAULT_DELAY_MS = 5;
@@ -36,10 +36,25 @@ export async function* watchEventBatches(
       yield { batch: { events: [], resumeToken: deps.positions.tokenAfter(position), control } };
       continue;
     }
-    for await (const { message, position } of encodeBatches(step, pace.maxEvents, watch.plan.view, deps)) {
-      yield new EncodedMessages([message]);
-      watch.onSent(position);
-    }
+    for (const batch of batchesOf(step, pace.maxEvents)) yield* sendBatch(batch, watch, deps);
+  }
+}
+
+/** Others may have been given the same batch already. */
+async function* sendBatch(
+  batch: BatchRun,
+  watch: Watch,
+  deps: EventsDeps,
+): AsyncGenerator<EncodedMessages, void, undefined> {
+  const { view } = watch.plan;
+  const known = deps.batches.find(batch, view);
+  if (known !== undefined) {
+    yield known;
+    return watch.onSent(batch.position);
+  }
+  for await (const { message, position, isWhole } of encodeBatch(batch, view, deps)) {
+    yield isWhole ? deps.batches.keep(batch, view, message) : new EncodedMessages([message]);
+    watch.onSent(position);
   }
 }
 

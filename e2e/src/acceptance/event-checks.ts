@@ -41,10 +41,10 @@ async function eventNetwork(rounds = 20): Promise<boolean> {
 }
 
 /** One stalled watcher of everything beside 100 fast ones. */
-async function slowWatcher(phases = 10): Promise<boolean> {
+async function slowWatcher(phases = 20): Promise<boolean> {
   await using dir = await makeTempDir();
   await using server = await startServerProcess({ dataDir: dir.path });
-  const plan = { fastWatchers: 100, types: 20, eventsPerSecond: 20_000, warmUpMs: 20_000, phases, phaseMs: 6_000 };
+  const plan = { fastWatchers: 100, types: 20, eventsPerSecond: 20_000, warmUpMs: 20_000, phases, phaseMs: 4_000 };
   const report = await measureSlowWatcher(server, plan);
   for (const phase of report.phases) console.log(JSON.stringify(phase));
   const { p99Ratio, keptUp, residentGrowth, eventsPerSecond } = report;

@@ -3,7 +3,7 @@ import { ServiceError } from "@millrace/shared-types";
 import { systemClock } from "../ports/clock.js";
 import type { EventLog, Following, LogEvent, ReadOptions, ReadResult } from "../ports/event-log.js";
 
-import { EventTail } from "./event-tail.js";
+import { EventTail, type TailEntry } from "./event-tail.js";
 import type { EventFeed, FeedCursor, Selection } from "./feed.js";
 import type { EventFilter } from "./filter/event-filter.js";
 import { type CursorHost, LogCursor } from "./log-cursor.js";
@@ -16,8 +16,12 @@ import { SequenceWaiters } from "./sequence-waiters.js";
 import { SharedEvent } from "./shared-event.js";
 import { WakePace } from "./wake-pace.js";
 
-/** Events in memory that a group which is new looks at, at most, for those who begin a little behind the end. */
-const MAX_LOOKED_BACK = 1024;
+/**
+ * Events in memory that a group looks at, at most, for a reader who comes from behind what it has: one who begins a little behind
+ * the end, or has caught up from storage. Filters take their time.
+ */
+const MAX_LOOKED_BACK = 16 * 1024;
+const MAX_FILTERED = 1024;
 
 /** Of the size of the tail, what runs may take that several readers are given. */
 const RUNS_PART = 4;
@@ -90,7 +94,7 @@ class LogFeed implements EventFeed, CursorHost {
   }
 
   extendBack(group: SelectionGroup, position: number): boolean {
-    const entries = this.#tail.between(position, group.floor, MAX_LOOKED_BACK);
+    const entries = this.#tail.between(position, group.floor, maxLookedBack(group));
     if (entries === undefined) return false;
     const matching = entries.filter(({ event }) => group.covers(event.log) && passes(event, group.selection.filter));
     for (const entry of matching) this.#tail.enqueued(entry, group);
@@ -110,12 +114,17 @@ class LogFeed implements EventFeed, CursorHost {
     return new SelectionReader(selection, log, this.#positions);
   }
 
+  extendFully(group: SelectionGroup): void {
+    const start = this.#tail.startOfNewest(maxLookedBack(group));
+    if (start < group.floor) this.extendBack(group, start);
+  }
+
   leave(group: SelectionGroup): void {
     group.cursors -= 1;
     if (group.cursors > 0) return;
     this.#groups.delete(keyOf(group.selection));
     this.#index.delete(group);
-    for (const entry of group.clear()) this.#tail.dequeued(entry, group);
+    this.#empty(group);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -150,15 +159,25 @@ class LogFeed implements EventFeed, CursorHost {
   #onAppended(events: readonly LogEvent[]): void {
     for (const log of events) {
       const entry = this.#tail.add(new SharedEvent(log, this.#positions));
-      for (const group of this.#groupsFor(entry.event)) {
-        this.#tail.enqueued(entry, group);
-        group.enqueue(entry);
-        this.#concerned.add(group);
-      }
+      for (const group of this.#groupsFor(entry.event)) this.#add(entry, group);
     }
     this.#lastSequence = Math.max(this.#lastSequence, events.at(-1)?.sequence ?? 0);
     if (this.#tail.isOverfull) this.#pace.now();
     else this.#pace.request();
+  }
+
+  #add(entry: TailEntry, group: SelectionGroup): void {
+    if (group.isIdle) {
+      this.#empty(group);
+      return group.pass(entry.event);
+    }
+    this.#tail.enqueued(entry, group);
+    group.enqueue(entry);
+    this.#concerned.add(group);
+  }
+
+  #empty(group: SelectionGroup): void {
+    for (const entry of group.clear()) this.#tail.dequeued(entry, group);
   }
 
   /** Nothing leaves memory before those who wait for it are awake. */
@@ -179,6 +198,10 @@ class LogFeed implements EventFeed, CursorHost {
       if (verdict) yield group;
     }
   }
+}
+
+function maxLookedBack({ selection: { filter } }: SelectionGroup): number {
+  return filter === undefined ? MAX_LOOKED_BACK : MAX_FILTERED;
 }
 
 function passes(event: SharedEvent, filter: EventFilter | undefined): boolean {

@@ -89,6 +89,12 @@ export class EventTail {
     }
   }
 
+  /** Sequence after which there are so many events, or fewer, and whole appends. */
+  startOfNewest(count: number): number {
+    const left = this.#entries.length - count;
+    return left <= 0 ? this.#floor : (this.#entries.at(left - 1)?.event.log.appendEnd ?? this.#floor);
+  }
+
   /** The events after `after` and up to `until`, in order; `undefined` if they are more than `max`, or not all here. */
   between(after: number, until: number, max: number): readonly TailEntry[] | undefined {
     if (after < this.#floor) return undefined;

@@ -14,6 +14,8 @@ export interface CursorHost {
   throwIfClosed(): void;
   /** Makes the queue of `group` begin at `position`, if memory still has that. Returns whether it does. */
   extendBack(group: SelectionGroup, position: number): boolean;
+  /** Makes the queue of `group` begin some way back, at the beginning of an append, if it begins later. */
+  extendFully(group: SelectionGroup): void;
   /** Reads what `selection` selects from storage. */
   readerOf(selection: Selection): SelectionReader;
   leave(group: SelectionGroup): void;
@@ -74,6 +76,7 @@ export class LogCursor implements FeedCursor, Waiter {
 
   wake(): boolean {
     this.#position = this.position; // while it is known: a match may leave memory before it is taken
+    this.#group.onReader(this.#position);
     const resolve = this.#resolve;
     this.#endWait();
     resolve?.();
@@ -87,6 +90,7 @@ export class LogCursor implements FeedCursor, Waiter {
   }
 
   skipToMemory(): SkippedPart {
+    this.#host.extendFully(this.#group);
     const { floor } = this.#group;
     const number = this.#nextNumber;
     const count = number === undefined ? undefined : this.#group.numberAfter(floor) - number;
@@ -127,6 +131,7 @@ export class LogCursor implements FeedCursor, Waiter {
 
   #moveTo(position: number): void {
     this.#position = position;
+    this.#group.onReader(position);
     this.#nextNumber = this.isInMemory ? this.#group.numberAfter(position) : undefined;
   }
 

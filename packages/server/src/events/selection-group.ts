@@ -20,6 +20,8 @@ export class SelectionGroup implements TailQueue {
   readonly #queue = new Fifo<TailEntry>();
   readonly #shared: SharedRuns;
   #floor: number;
+  /** Where the reader is, or was, who has got the furthest. */
+  #furthest: number;
   /** Of all events that were ever queued, the number of the oldest one that still is. Negative where older ones were added. */
   #firstNumber = 0;
   /** What was taken last: readers who keep up all take the same. */
@@ -34,6 +36,7 @@ export class SelectionGroup implements TailQueue {
     this.#shared = new SharedRuns(this.#queue, cache);
     this.#covers = eventMatcher(selection);
     this.#floor = after;
+    this.#furthest = after;
   }
 
   /** Every matching event after this sequence is in the queue. */
@@ -44,6 +47,22 @@ export class SelectionGroup implements TailQueue {
   /** Whether the type and the stream of `event` are selected. The filter has to agree too. */
   covers(event: LogEvent): boolean {
     return this.#covers(event);
+  }
+
+  /** Whether nobody reads in memory: then nothing is queued, so that readers who have stopped cost nothing. */
+  get isIdle(): boolean {
+    return this.#furthest < this.#floor;
+  }
+
+  /** A reader has come to this position. */
+  onReader(position: number): void {
+    if (position > this.#furthest) this.#furthest = position;
+  }
+
+  /** Leaves a matching event out, newer than all others: the queue is empty. */
+  pass({ log }: SharedEvent): void {
+    this.#firstNumber += 1;
+    this.#floor = log.sequence;
   }
 
   /** Adds a matching event, newer than all others. */
@@ -122,10 +141,13 @@ export class SelectionGroup implements TailQueue {
 
   /** Empties the queue and gives what was in it. */
   clear(): readonly TailEntry[] {
+    if (this.#queue.length === 0) return [];
     const entries = [...this.#queue.range(0)];
     this.#taken = undefined;
     this.#shared.clear();
     this.#queue.clear();
+    this.#firstNumber += entries.length;
+    this.#floor = entries.at(-1)?.event.log.sequence ?? this.#floor;
     return entries;
   }
 

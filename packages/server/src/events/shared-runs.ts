@@ -18,7 +18,7 @@ interface KeptRun extends Kept {
 export class SharedRuns {
   readonly #queue: Fifo<TailEntry>;
   readonly #cache: RunCache;
-  readonly #ends = new RunEnds();
+  #ends = new RunEnds();
   /** By the sequence that they begin after; nothing will be added to them. */
   readonly #kept = new Map<number, KeptRun>();
   /** The one that was asked for last of those to which more is added. */
@@ -47,9 +47,10 @@ export class SharedRuns {
     for (const kept of this.#kept.values()) if (kept.after < sequence) this.#cache.drop(kept);
   }
 
-  /** Drops all that is kept. */
+  /** The queue is empty. */
   clear(): void {
     this.#open = undefined;
+    this.#ends = new RunEnds();
     for (const kept of this.#kept.values()) this.#cache.drop(kept);
   }
 

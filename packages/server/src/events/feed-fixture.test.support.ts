@@ -1,12 +1,12 @@
 import { createTokenSigner, type Event, type PartialMessage } from "@millrace/shared-types";
 
 import { MemoryEventLog } from "../adapters/memory/memory-event-log.js";
-import type { AppendResult, EventLog, ReadOptions, ReadResult } from "../ports/event-log.js";
+import type { AppendResult, EventLog, LogEvent, ReadOptions, ReadResult } from "../ports/event-log.js";
 
 import { eventOf, logWith } from "./events-fixture.test.support.js";
 import { openEventFeed } from "./event-feed.js";
 import { draftOf } from "./event-message.js";
-import type { EventFeed, FeedCursor, FeedEvent, RunLimits, Selection } from "./feed.js";
+import type { EventFeed, FeedCursor, FeedEvent, FeedRun, RunLimits, Selection } from "./feed.js";
 import type { EventFilter } from "./filter/event-filter.js";
 import { Positions } from "./positions.js";
 
@@ -89,3 +89,8 @@ export async function caughtUp(cursor: FeedCursor, limits: RunLimits = LARGE): P
 }
 
 export const LARGE: RunLimits = { maxEvents: 1000, maxBytes: 1024 * 1024 };
+
+/** Of events, or of those of a run. */
+export function sequences(run: FeedRun | readonly { readonly log: LogEvent }[]): number[] {
+  return ("events" in run ? run.events : run).map(({ log }) => log.sequence);
+}

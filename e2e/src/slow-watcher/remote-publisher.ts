@@ -9,7 +9,7 @@ export class RemotePublisher implements AsyncDisposable {
   readonly #child: ChildProcess;
 
   constructor(target: string) {
-    this.#child = fork(join(import.meta.dirname, "publisher-process.js"), [target]);
+    this.#child = fork(join(import.meta.dirname, "..", "publisher-process.js"), [target]);
   }
 
   /** Resolves with how many events were offered, once all of them are acknowledged. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { createClient } from "@millrace/client-sdk";
 
-import { contentNow, type Load } from "./load.js";
+import { contentNow, type Load } from "./slow-watcher/load.js";
 
 // A publisher in a process of its own: `publisher-process.js TARGET`. It offers each load that it is sent, one at a time,
 // and says how many events that were.

@@ -18,6 +18,9 @@ it("gives a batch to whoever wants the same events, position and view, and to no
   for (const other of [runOf(0, 2), runOf(0, 3, 4), runOf(1, 3), runOf(0, 0)]) {
     expect(batches.find(other, WHOLE)).toBeUndefined();
   }
+  const [first, , third, fourth] = EVENTS;
+  const selected = [first, third, fourth] as FeedEvent[]; // as many, from the same one on, to the same position
+  expect(batches.find({ events: selected, position: 3 }, WHOLE)).toBeUndefined();
   expect(batches.find(runOf(0, 3), { ...WHOLE, omitPayload: true })).toBeUndefined();
 });
 

@@ -5,11 +5,11 @@ import type { FeedEvent } from "./feed.js";
 import { type Kept, RunCache } from "./run-cache.js";
 import type { EventView } from "./watch-plan.js";
 
-/** What a batch that is kept may hold beside its bytes: its first event, with all that was made of that. */
-const KEPT_BYTES = 2048;
+/** What a batch that is kept may hold beside its bytes for each event: that event, with all that was made of it. */
+const EVENT_BYTES = 2048;
 
 interface KeptBatch extends Kept {
-  readonly count: number;
+  readonly events: readonly FeedEvent[];
   readonly position: number;
   readonly omitsPayload: boolean;
   readonly messages: SharedMessages;
@@ -29,9 +29,8 @@ export class SharedBatches {
   /** The batch with all events of `run`, if there is one. */
   find({ events, position }: BatchRun, view: EventView): SharedMessages | undefined {
     const kept = events[0] && this.#byFirst.get(events[0]);
-    const isSame =
-      kept?.count === events.length && kept.position === position && kept.omitsPayload === view.omitPayload;
-    return isSame && !view.includePreviousPayload ? kept.messages : undefined;
+    if (kept === undefined || view.includePreviousPayload || view.omitPayload !== kept.omitsPayload) return undefined;
+    return kept.position === position && areSame(kept.events, events) ? kept.messages : undefined;
   }
 
   /** Keeps the batch with all events of `run` as long as there is room. */
@@ -42,15 +41,20 @@ export class SharedBatches {
     const known = this.#byFirst.get(first);
     if (known !== undefined) this.#cache.drop(known);
     const kept = {
-      count: events.length,
+      events,
       position,
       omitsPayload: view.omitPayload,
       messages,
-      bytes: KEPT_BYTES + 2 * message.byteLength,
+      bytes: EVENT_BYTES * events.length + 2 * message.byteLength,
       onDropped: () => void this.#byFirst.delete(first),
     };
     this.#byFirst.set(first, kept);
     this.#cache.keep(kept);
     return messages;
   }
+}
+
+/** Readers of other selections may begin and end where these do, and have others in between. */
+function areSame(some: readonly FeedEvent[], others: readonly FeedEvent[]): boolean {
+  return some.length === others.length && some.every((event, index) => event === others[index]);
 }

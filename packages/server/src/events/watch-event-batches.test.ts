@@ -36,6 +36,23 @@ describe("WatchEventBatches", () => {
     expect((await large.next())?.batch?.events).toHaveLength(600); // as many as 128 KiB hold
   });
 
+  it("gives readers of different selections what each has selected, though their batches begin and end together", async () => {
+    await using fixture = await fixtureWith(0);
+    await append(fixture.log, "s", { type: "a" }, { type: "b" }, { type: "c" });
+    const maxBatchDelay = { seconds: 0, nanos: 0 };
+    const batches: WatchEventBatchesResponse[] = [];
+    for (const eventTypes of [["a", "b"], ["a", "c"], ["a", "b"], []]) {
+      await using stream = watchingBatches(fixture.events, { watch: { ...watch, eventTypes }, maxBatchDelay });
+      batches.push(...(await stream.take(1)));
+    }
+    expect(outlineOfBatches(batches)).toEqual([
+      [1, 2],
+      [1, 3],
+      [1, 2],
+      [1, 2, 3],
+    ]);
+  });
+
   it("is refused if it asks for what cannot be", async () => {
     await using fixture = await fixtureWith(0);
     for (const [request, field] of [

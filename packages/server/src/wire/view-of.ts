@@ -1,4 +1,4 @@
-/** The same bytes, for reading and writing numbers. Imports nothing: threads that run from source use it, too. */
+/** The same bytes, for reading and writing numbers. */
 export function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }

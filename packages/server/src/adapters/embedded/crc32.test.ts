@@ -3,9 +3,7 @@ import { crc32 as crc32Of } from "node:zlib";
 import { expect, it } from "@jest/globals";
 import fc from "fast-check";
 
-import { viewOf } from "../../wire/view-of.js";
-
-import { crc32 } from "./crc32.js";
+import { crc32, viewOf } from "./crc32.js";
 
 it("is what zlib says, of parts of any length at any place", () => {
   const content = fc.uint8Array({ maxLength: 700, size: "max" });

@@ -23,6 +23,11 @@ export function crc32(view: DataView, begin: number, end: number): number {
   return shortCrc32(view, begin, end);
 }
 
+/** What {@link crc32} reads of a buffer. */
+export function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
+
 /** "Slicing by 16", with words that are read as one. */
 function shortCrc32(view: DataView, begin: number, end: number): number {
   let crc = -1;

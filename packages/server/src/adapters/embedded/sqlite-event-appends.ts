@@ -1,7 +1,7 @@
 /** Appends on their way to the writing thread. Runs in that too: imports only node: modules and what does so too. */
 import type { Append } from "../../ports/event-log.js";
-import { viewOf } from "../../wire/view-of.js";
 
+import { viewOf } from "./crc32.js";
 import { EventRecord } from "./sqlite-event-record.js";
 import { RecordWriter } from "./sqlite-event-record-writer.js";
 

@@ -1,7 +1,6 @@
 /** Makes records of a SqliteEventLog. Runs in its workers too: imports only node: modules and what does so too. */
-import { viewOf } from "../../wire/view-of.js";
 
-import { crc32 } from "./crc32.js";
+import { crc32, viewOf } from "./crc32.js";
 import type { PackedEvents } from "./sqlite-event-packed.js";
 import type { PackedRecords } from "./sqlite-event-protocol.js";
 import {

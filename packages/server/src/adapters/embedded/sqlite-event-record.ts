@@ -6,9 +6,8 @@
  * the lengths of stream, id, type, key, head and payload (uint32 each); then these six. Little-endian.
  */
 import type { EventDraft, LogEvent, PackedEvent } from "../../ports/event-log.js";
-import { viewOf } from "../../wire/view-of.js";
 
-import { crc32 } from "./crc32.js";
+import { crc32, viewOf } from "./crc32.js";
 
 /** Where an event is in the log. */
 export interface EventPlace {

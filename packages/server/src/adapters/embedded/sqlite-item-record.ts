@@ -7,9 +7,8 @@
  * data. Little-endian. Records follow each other in a buffer without gaps.
  */
 import type { PackedRow, PackedRows, Row } from "../../ports/item-store.js";
-import { viewOf } from "../../wire/view-of.js";
 
-import { crc32 } from "./crc32.js";
+import { crc32, viewOf } from "./crc32.js";
 
 const DATA_CHECKSUM_AT = 4;
 const VERSION_AT = 8;
